@@ -1,0 +1,242 @@
+/**
+ * Operations: the big actions. Accepting one freezes its selection in the caller's transaction and returns at once; workers
+ * work it in chunks (operation-runner.ts), resume it after a crash, and end it when each of its listings has its answer.
+ */
+import {
+  type OperationKind,
+  type OperationStatus,
+  type OutcomeStatus,
+  type SyncSettingMode,
+  newUuid,
+} from "../terms.js";
+import { checkExpiry } from "./change-settings.js";
+import { type ItemFilterValues, itemFilterSql } from "./item-filter.js";
+import { type Queryable, type Tx, sql } from "./sql.js";
+import { UserMistake } from "./user-mistake.js";
+
+/** Which items; exactly one of these. Ids are row keys. */
+export type ItemSelection =
+  | { readonly ids: readonly string[] }
+  | { readonly skus: readonly string[] }
+  | { readonly filter: ItemFilterValues };
+
+export interface SyncInventoryInput {
+  readonly storeIds: readonly string[] | null;
+  readonly includeNeverReceived: boolean;
+}
+export interface SetSyncInventoryInput {
+  readonly mode: SyncSettingMode;
+  readonly expiresAt: string | null;
+  readonly note: string | null;
+}
+
+/** Sends every selected item's level to its stores, also where it is unchanged. Answers the operation's id. */
+export async function acceptSyncInventory(
+  tx: Tx,
+  by: string,
+  input: SyncInventoryInput & { readonly customerId: string; readonly selection: ItemSelection },
+): Promise<string> {
+  const { customerId, selection, storeIds, includeNeverReceived } = input;
+  const id = await insertOperation(tx, by, customerId, "SYNC_INVENTORY", { storeIds, includeNeverReceived });
+  await freezeSelection(tx, id, customerId, selection);
+  await countListings(tx, id, storeIds);
+  return id;
+}
+
+/** Sets the sync setting of every selected item. Throws EXPIRY_IN_PAST. Answers the operation's id. */
+export async function acceptSetSyncInventory(
+  tx: Tx,
+  by: string,
+  input: {
+    readonly customerId: string;
+    readonly selection: ItemSelection;
+    readonly mode: SyncSettingMode;
+    readonly expiresAt: Date | null;
+    readonly note: string | null;
+  },
+): Promise<string> {
+  checkExpiry(input.expiresAt);
+  const settings: SetSyncInventoryInput = {
+    mode: input.mode,
+    expiresAt: input.expiresAt?.toISOString() ?? null,
+    note: input.note,
+  };
+  const id = await insertOperation(tx, by, input.customerId, "SET_SYNC_INVENTORY", settings);
+  await freezeSelection(tx, id, input.customerId, input.selection);
+  await countListings(tx, id, null);
+  return id;
+}
+
+/**
+ * Links the customer's items to the store's listings by SKU: these SKUs, or all items. A SKU that is no item's is
+ * UNKNOWN_SKU. Answers the operation's id.
+ */
+export async function acceptImportListings(
+  tx: Tx,
+  by: string,
+  input: { readonly storeId: string; readonly skus: readonly string[] | null },
+): Promise<string> {
+  const [store] = await sql<{ customer_id: string; connection_status: string }>(
+    tx,
+    `select customer_id, connection_status from store where id = $1`,
+    [input.storeId],
+  );
+  if (!store) throw new UserMistake([{ code: "NOT_FOUND", message: "There is no such store.", field: ["storeId"] }]);
+  if (store.connection_status === "DISCONNECTED")
+    throw new UserMistake([{ code: "STORE_DISCONNECTED", message: "The store is disconnected.", field: ["storeId"] }]);
+  const id = await insertOperation(tx, by, store.customer_id, "IMPORT_LISTINGS", { storeId: input.storeId });
+  await freezeSelection(tx, id, store.customer_id, input.skus === null ? { filter: {} } : { skus: input.skus }, "skus");
+  await sql(tx, `update operation set total = (select count(*) from operation_item where operation_id = $1) where id = $1`, [
+    id,
+  ]);
+  return id;
+}
+
+/** The ids of the selected items. Throws as the operations do. */
+export async function selectItems(tx: Tx, customerId: string, selection: ItemSelection): Promise<readonly string[]> {
+  const params: unknown[] = [];
+  const rows = await sql<{ id: string; sku: string }>(
+    tx,
+    `select i.id, i.sku from item i where ${selectionSql(customerId, selection, params)} order by i.sku`,
+    params,
+  );
+  checkSelection(selection, rows, "selection");
+  return rows.map((row) => row.id);
+}
+
+async function insertOperation(
+  tx: Tx,
+  by: string,
+  customerId: string,
+  kind: OperationKind,
+  input: object,
+): Promise<string> {
+  const id = newUuid();
+  await sql(tx, `insert into operation (id, customer_id, kind, requested_by, input) values ($1, $2, $3, $4, $5)`, [
+    id,
+    customerId,
+    kind,
+    by,
+    JSON.stringify(input),
+  ]);
+  return id;
+}
+
+async function freezeSelection(
+  tx: Tx,
+  operationId: string,
+  customerId: string,
+  selection: ItemSelection,
+  field = "selection",
+): Promise<void> {
+  const params: unknown[] = [operationId];
+  const frozen = `insert into operation_item (operation_id, position, item_id)
+     select $1, row_number() over (order by i.sku), i.id from item i where ${selectionSql(customerId, selection, params)}`;
+  if ("filter" in selection) {
+    const [any] = await sql(tx, `with frozen as (${frozen} returning 1) select 1 from frozen limit 1`, params);
+    checkSelection(selection, any ? [any] : [], field);
+    return;
+  }
+  await sql(tx, frozen, params);
+  const chosen = await sql<{ id: string; sku: string }>(
+    tx,
+    `select i.id, i.sku from operation_item o join item i on i.id = o.item_id where o.operation_id = $1`,
+    [operationId],
+  );
+  checkSelection(selection, chosen, field);
+}
+
+function selectionSql(customerId: string, selection: ItemSelection, params: unknown[]): string {
+  if ("filter" in selection) return itemFilterSql(customerId, selection.filter, params);
+  const customer = `i.customer_id = $${String(params.push(customerId))}`;
+  return "ids" in selection
+    ? `${customer} and i.id = any($${String(params.push(selection.ids))}::uuid[])`
+    : `${customer} and i.sku = any($${String(params.push(selection.skus))}::text[])`;
+}
+
+/** Everything that was named exists, and at least one item is chosen. */
+function checkSelection(selection: ItemSelection, chosen: readonly unknown[], field: string): void {
+  if ("filter" in selection) {
+    if (chosen.length === 0)
+      throw new UserMistake([{ code: "EMPTY_SELECTION", message: "No item matches the filter.", field: [field] }]);
+    return;
+  }
+  const rows = chosen as readonly { id: string; sku: string }[];
+  const [named, kind] = "ids" in selection ? ([selection.ids, "ids"] as const) : ([selection.skus, "skus"] as const);
+  if (named.length === 0)
+    throw new UserMistake([{ code: "EMPTY_SELECTION", message: "Name at least one item.", field: [field, kind] }]);
+  const found = new Set(rows.map((row) => (kind === "ids" ? row.id : row.sku)));
+  const path = field === kind ? [field] : [field, kind];
+  const missing = named.flatMap((name, index) => (found.has(name) ? [] : [{ name, index }]));
+  if (missing.length > 0)
+    throw new UserMistake(
+      missing.map(({ name, index }) => ({
+        code: kind === "ids" ? "NOT_FOUND" : "UNKNOWN_SKU",
+        message: kind === "ids" ? "There is no such item." : `There is no item with the SKU ${JSON.stringify(name)}.`,
+        field: [...path, String(index)],
+      })),
+    );
+}
+
+async function countListings(tx: Tx, operationId: string, storeIds: readonly string[] | null): Promise<void> {
+  await sql(
+    tx,
+    `update operation set total = (
+       select count(*) from operation_item o join listing l on l.item_id = o.item_id
+        where o.operation_id = $1 and ($2::uuid[] is null or l.store_id = any($2::uuid[])))
+     where id = $1`,
+    [operationId, storeIds],
+  );
+}
+
+export interface OperationProgress {
+  /** How many of `total` are done. */
+  readonly processed: number;
+  /** Per outcome status, of the listings that have their answer. */
+  readonly counts: readonly { readonly status: OutcomeStatus; readonly count: number }[];
+}
+
+/** Progress of these operations, counted now. One that does not exist is absent. */
+export async function readOperationProgress(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, OperationProgress>> {
+  const rows = await sql<{ id: string; without_listing: number; counts: OperationProgress["counts"] }>(
+    db,
+    /* sql */ `
+    select o.id, o.without_listing, coalesce((
+        select json_agg(json_build_object('status', status, 'count', count) order by status)
+          from (select status, count(*) as count from operation_listing l
+                 where l.operation_id = o.id and status is not null group by status) each_status), '[]') as counts
+      from operation o where o.id = any($1::uuid[])`,
+    [ids],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
+        counts: row.counts,
+        processed: row.counts.reduce((sum, { count }) => sum + count, row.without_listing),
+      },
+    ]),
+  );
+}
+
+/**
+ * Ends every operation that has worked its whole selection and waits for no listing. Answers the ended ones. Repeating it
+ * changes nothing.
+ */
+export async function endFinishedOperations(db: Queryable): Promise<readonly { id: string; status: OperationStatus }[]> {
+  return sql(
+    db,
+    /* sql */ `
+    update operation o set finished_at = clock_timestamp(),
+      total = o.without_listing + (select count(*) from operation_listing l where l.operation_id = o.id),
+      status = case when exists (select 1 from operation_listing l where l.operation_id = o.id and l.status = 'FAILED')
+                    then 'COMPLETED_WITH_FAILURES' else 'COMPLETED' end
+     where o.status = 'RUNNING'
+       and not exists (select 1 from operation_item i where i.operation_id = o.id)
+       and not exists (select 1 from operation_listing l where l.operation_id = o.id and l.status is null)
+    returning o.id, o.status`,
+  );
+}

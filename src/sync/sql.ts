@@ -1,0 +1,22 @@
+import type { EntityManager } from "typeorm";
+
+/** An open transaction. Functions that take one do all they do in it, and nothing outside. */
+export type Tx = EntityManager;
+
+/** A transaction, or the database itself where one statement is enough. */
+export interface Queryable {
+  query(text: string, params?: unknown[]): Promise<unknown>;
+}
+
+/**
+ * The rows of one statement. TypeORM answers an UPDATE or DELETE with `[rows, count]` and anything else with the rows;
+ * here it is always the rows.
+ */
+export async function sql<Row>(db: Queryable, text: string, params: unknown[] = []): Promise<Row[]> {
+  const result = (await db.query(text, params)) as Row[] | [Row[], number];
+  return isRowsAndCount(result) ? result[0] : result;
+}
+
+function isRowsAndCount<Row>(result: Row[] | [Row[], number]): result is [Row[], number] {
+  return result.length === 2 && typeof result[1] === "number" && Array.isArray(result[0]);
+}
