@@ -169,6 +169,7 @@ create table store (
   paused_until timestamptz,
   -- Set while the mass-zero guard holds the store's zeros.
   zero_guard_since timestamptz,
+  zero_guard_released_at timestamptz,
   -- Whether store_warehouse names this store's warehouses; otherwise it sells from all of the customer's.
   has_own_warehouses boolean not null default false,
   created_at timestamptz not null default now(),
@@ -230,6 +231,8 @@ create table listing (
   in_flight_since timestamptz,
   last_synced_quantity integer,
   last_synced_at timestamptz,
+  -- When the acknowledged quantity last fell from above 0 to 0.
+  zeroed_at timestamptz,
   observed_quantity integer,
   observed_at timestamptz,
   -- After a conflict: when to look again (an unheard sale has been heard of by then).
@@ -244,6 +247,7 @@ create index listing_item on listing (item_id, store_id);
 create index listing_catch_up on listing (customer_id, id) where held or revision > synced_revision;
 create index listing_customer on listing (customer_id, id);
 create index listing_store on listing (store_id, id);
+create index listing_zeroed on listing (store_id, zeroed_at) where zeroed_at is not null;
 create index listing_recheck on listing (recheck_at) where recheck_at is not null;
 create index listing_override_expiry on listing (sync_expires_at) where sync_expires_at is not null;
 
@@ -272,6 +276,7 @@ create table mark_task (
   customer_id uuid not null references customer,
   store_id uuid,
   catch_up_only boolean not null,
+  force boolean not null default false,
   trigger text not null,
   -- Listings up to this id are marked.
   done_to uuid

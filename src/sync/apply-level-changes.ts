@@ -8,6 +8,7 @@ import { markListings } from "./mark-listings.js";
 import { type Tx, sql } from "./sql.js";
 import type { LockedItem } from "./stock-reading.js";
 import { UserMistake, type UserErrorValue } from "./user-mistake.js";
+import { releaseZeroGuards } from "./zero-guard.js";
 
 /** One level's signed change. At most one per item and warehouse; none may take its level below 0 (checked by the caller). */
 export interface LevelChange {
@@ -42,6 +43,7 @@ export async function applyLevelChanges(tx: Tx, by: string, all: LevelChanges): 
   await writeItems(tx, totals);
   await markListings(tx, { itemIds: [...totals.keys()].map((item) => item.id) }, { trigger: all.trigger });
   await writeMovements(tx, by, all);
+  if (all.changes.some((change) => change.receipt)) await releaseZeroGuards(tx, { customerId: all.customerId });
 }
 
 interface ItemTotal {

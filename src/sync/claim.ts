@@ -98,6 +98,9 @@ interface Row {
  * At most `limit` listings that are due now, by urgency, then by how long they have waited; none of `except` (those that this
  * drain holds already).
  *
+ * A listing that somebody is marking just now is left for the next claim: it would be sent twice, and waiting for a slow
+ * transaction would hold up the others.
+ *
  * Revision and stock must be of one snapshot: were the revision taken from the updated row, a mark that commits during the
  * statement would lend its revision to the stock from before it, and be settled unsent.
  */
@@ -116,8 +119,10 @@ export async function claimDue(
                where store_id = $1 and revision > synced_revision and (next_attempt_at is null or next_attempt_at <= now())
                  and id <> all($3::uuid[])
                order by urgency, dirty_since, id limit $2) l
+    ), free as materialized (
+      select id from listing where id in (select id from due) order by id for no key update skip locked
     ), claimed as (
-      update listing l set in_flight_since = clock_timestamp() from due where l.id = due.id
+      update listing l set in_flight_since = clock_timestamp() from free where l.id = free.id
     )
     select l.id, l.item_id, i.sku, l.external_id, l.external_ref, l.revision, l.synced_revision, l.trigger, l.dirty_since,
            l.force_revision, l.lift_received_revision, l.in_flight_since, l.attempts, l.attempted_revision, l.attempted_trigger, l.conflicts,
@@ -127,7 +132,7 @@ export async function claimDue(
            i.process_orders, i.first_received_at, c.sync_mode as customer_mode,
            s.connection_status, s.sync_enabled, s.paused_until, s.zero_guard_since,
            ${levelsOf("s", "i")} as levels
-      from due l join item i on i.id = l.item_id join customer c on c.id = l.customer_id join store s on s.id = l.store_id
+      from due l join free on free.id = l.id join item i on i.id = l.item_id join customer c on c.id = l.customer_id join store s on s.id = l.store_id
      order by l.place`,
     [storeId, limit, except],
   );
@@ -208,7 +213,11 @@ export async function unclaim(db: Queryable, listingIds: readonly string[]): Pro
   if (listingIds.length === 0) return;
   await sql(
     db,
-    `update listing set in_flight_since = null where id = any($1::uuid[]) and in_flight_since is not null`,
+    /* sql */ `
+    with back as materialized (
+      select id from listing where id = any($1::uuid[]) and in_flight_since is not null order by id for no key update
+    )
+    update listing l set in_flight_since = null from back where l.id = back.id`,
     [listingIds],
   );
 }

@@ -10,12 +10,13 @@ import type { Log } from "../log.js";
 import { backoffMs } from "../policy/next-step.js";
 import type { Call, LineResult, SendResult } from "../platforms/platform.js";
 import type { ConnectionStatus } from "../terms.js";
-import { claimDue, nextDueAt, unclaim } from "./claim.js";
+import { type Claim, claimDue, nextDueAt, unclaim } from "./claim.js";
 import type { DrainEnd, StoreHold } from "./queue/queue.js";
-import { type Sending, afterSend, decideAll, idempotencyKeyOf } from "./reconcile.js";
+import { type Decided, type Sending, afterSend, decideAll, idempotencyKeyOf } from "./reconcile.js";
 import { type Ending, settle } from "./settle.js";
 import { sql } from "./sql.js";
 import type { OpenStore, StoreConnections } from "./store-connections.js";
+import { holdMassZeros, isDropToZero, underZeroGuard } from "./zero-guard.js";
 
 /** Calls after which a drain lets waiting stores go first. */
 const CALLS_BEFORE_YIELD = 3;
@@ -24,6 +25,7 @@ const MAX_DRAIN_MS = 5_000;
 /** A longer wait for the platform's budget gives the slot back. */
 const MAX_WAIT_IN_SLOT_MS = 1_000;
 const MAX_CLAIM = 1_000;
+const MARKED_MEANWHILE_MS = 20;
 
 export interface DispatcherDeps {
   readonly dataSource: DataSource;
@@ -99,7 +101,7 @@ class Drain {
       else this.#end = await this.#whatIsNext();
       return;
     }
-    const { endings, sendings } = decideAll(claims, new Date());
+    const { endings, sendings } = await this.#decide(claims);
     if (endings.length > 0) this.#track(endings, () => this.#settle(endings));
     const byListing = new Map(sendings.map((sending) => [sending.claim.id, sending]));
     for (const call of connector.partition(sendings.map((sending) => sending.change))) {
@@ -110,10 +112,22 @@ class Drain {
     while (this.#active.size > connector.pace.concurrency && this.#end === null) await Promise.race(this.#active);
   }
 
+  /** By the policy; where this would be a mass zeroing, the guard falls now and the zeros among these are held already. */
+  async #decide(claims: readonly Claim[]): Promise<Decided> {
+    const now = new Date();
+    const decided = decideAll(claims, now);
+    if (!decided.sendings.some(isDropToZero)) return decided;
+    if (!(await holdMassZeros(this.deps.dataSource, this.store.storeId))) return decided;
+    this.deps.log.warn({ storeId: this.store.storeId }, "mass-zero guard holds the store's zeros");
+    return decideAll(claims.map(underZeroGuard(now)), now);
+  }
+
   async #whatIsNext(): Promise<DrainEnd> {
     const at = await nextDueAt(this.deps.dataSource, this.store.storeId);
     if (at === null) return { is: "drained" };
-    return at.getTime() <= Date.now() ? { is: "yielded" } : { is: "later", at, firm: false };
+    // Due, but not claimed: it is being marked just now, and that transaction's own wake comes after its commit.
+    const soon = new Date(Date.now() + MARKED_MEANWHILE_MS);
+    return { is: "later", at: at < soon ? soon : at, firm: false };
   }
 
   #track(about: readonly { readonly claim: { readonly id: string } }[], work: () => Promise<void>): void {

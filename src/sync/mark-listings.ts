@@ -86,6 +86,8 @@ export interface WideMark {
    */
   readonly catchUpOnly: boolean;
   readonly trigger: SyncTrigger;
+  /** Send also where the store was already told this quantity. */
+  readonly force?: boolean;
 }
 
 /**
@@ -93,12 +95,11 @@ export interface WideMark {
  * it into marks right after the commit, in chunks, so that a switch over a million listings is a short transaction.
  */
 export async function markWidely(tx: Tx, wide: WideMark): Promise<void> {
-  await sql(tx, `insert into mark_task (customer_id, store_id, catch_up_only, trigger) values ($1, $2, $3, $4)`, [
-    wide.customerId,
-    wide.storeId,
-    wide.catchUpOnly,
-    wide.trigger,
-  ]);
+  await sql(
+    tx,
+    `insert into mark_task (customer_id, store_id, catch_up_only, trigger, force) values ($1, $2, $3, $4, $5)`,
+    [wide.customerId, wide.storeId, wide.catchUpOnly, wide.trigger, wide.force ?? false],
+  );
 }
 
 const MARK_CHUNK = 1_000;
@@ -109,6 +110,7 @@ interface MarkTask {
   readonly store_id: string | null;
   readonly catch_up_only: boolean;
   readonly trigger: SyncTrigger;
+  readonly force: boolean;
   readonly done_to: string | null;
 }
 
@@ -116,7 +118,9 @@ interface MarkTask {
 export async function workMarkTask(tx: Tx): Promise<boolean> {
   const [task] = await sql<MarkTask>(
     tx,
-    `select id, customer_id, store_id, catch_up_only, trigger, done_to from mark_task order by id limit 1 for update skip locked`,
+    // A task that has not begun goes before one that has, so that a huge one lets small ones pass.
+    `select id, customer_id, store_id, catch_up_only, trigger, force, done_to from mark_task
+      order by done_to is not null, id limit 1 for update skip locked`,
   );
   if (!task) return false;
   const chunk = await sql<{ id: string }>(
@@ -128,7 +132,7 @@ export async function workMarkTask(tx: Tx): Promise<boolean> {
     [task.customer_id, task.done_to, MARK_CHUNK, ...(task.store_id === null ? [] : [task.store_id])],
   );
   const last = chunk.at(-1);
-  if (last) await markListings(tx, { listingIds: chunk.map((row) => row.id) }, { trigger: task.trigger });
+  if (last) await markListings(tx, { listingIds: chunk.map((row) => row.id) }, { trigger: task.trigger, force: task.force });
   if (last && chunk.length === MARK_CHUNK) {
     await sql(tx, `update mark_task set done_to = $2 where id = $1`, [task.id, last.id]);
   } else {

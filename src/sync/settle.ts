@@ -110,6 +110,7 @@ async function settleListings(tx: Tx, endings: readonly Ending[]): Promise<void>
       held = e.held,
       in_flight_since = null,
       last_synced_quantity = coalesce(e.acknowledged, l.last_synced_quantity),
+      zeroed_at = case when e.acknowledged = 0 and l.last_synced_quantity > 0 then clock_timestamp() else l.zeroed_at end,
       last_synced_at = case when e.acknowledged is null then l.last_synced_at else clock_timestamp() end,
       observed_quantity = coalesce(e.observed, l.observed_quantity),
       -- now() is before clock_timestamp(): what was seen before a write that succeeded is no drift from it.
