@@ -1,1 +1,20 @@
-export type { Logger as Log } from "pino";
+import pino from "pino";
+
+export type Log = pino.Logger;
+
+/** Where a secret could stand in what is logged: never written, whatever logs it. */
+const SECRET_PATHS = ["credentials", "authorization", "password", "token", "secret"].flatMap((name) => [
+  name,
+  `*.${name}`,
+]);
+
+/**
+ * Lines of JSON on stderr, so that what a command prints for people on stdout stays readable. `error` means that a person must
+ * act; what heals by itself is `warn`.
+ */
+export function createLog(level: string): Log {
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths: SECRET_PATHS, censor: "…" } },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}

@@ -45,7 +45,12 @@ export type LineResult =
   /** Compare-and-set lost: nothing was written; `observedQuantity` is what the store said, null where it would not say. */
   | { readonly kind: "conflict"; readonly observedQuantity: number | null }
   /** May heal by itself: back off. `scope: "store"` where the whole store failed, not this line. */
-  | { readonly kind: "unavailable"; readonly code: FailureCode; readonly message: string; readonly scope: "store" | "line" }
+  | {
+      readonly kind: "unavailable";
+      readonly code: FailureCode;
+      readonly message: string;
+      readonly scope: "store" | "line";
+    }
   /** Will not heal by itself: park. `CREDENTIALS_INVALID` stops the store, any other code only the line. */
   | { readonly kind: "rejected"; readonly code: FailureCode; readonly message: string }
   /** The endpoint is gone for good (410): the store is disconnected. */
@@ -76,7 +81,9 @@ export interface FoundListing extends ListingAddress {
 /** Why a store could not be asked; the same words as a failed line, for a call as a whole. */
 export type CallFailure = Exclude<LineResult, { kind: "accepted" } | { kind: "conflict" }>;
 
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: CallFailure };
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: CallFailure };
 
 export interface Location {
   readonly id: string;

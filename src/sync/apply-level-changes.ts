@@ -3,11 +3,11 @@
  * all in the caller's transaction. The items are locked already (stock-reading.ts), so what is computed here stays true.
  */
 import { nextProcessOrders } from "../policy/process-orders.js";
-import { MAX_QUANTITY, type SyncTrigger, newUuid } from "../terms.js";
+import { MAX_QUANTITY, newUuid, type SyncTrigger } from "../terms.js";
 import { markListings } from "./mark-listings.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 import type { LockedItem } from "./stock-reading.js";
-import { UserMistake, type UserErrorValue } from "./user-mistake.js";
+import { type UserErrorValue, UserMistake } from "./user-mistake.js";
 import { releaseZeroGuards } from "./zero-guard.js";
 
 /** One level's signed change. At most one per item and warehouse; none may take its level below 0 (checked by the caller). */

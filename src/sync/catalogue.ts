@@ -1,7 +1,7 @@
 /** Customers, warehouses and items: what stock is kept of, and where. */
-import { type ProcessOrdersManagement, type SyncMode, newUuid } from "../terms.js";
+import { newUuid, type ProcessOrdersManagement, type SyncMode } from "../terms.js";
 import { MistakeList } from "./mistake-list.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 import { UserMistake } from "./user-mistake.js";
 
 export interface NewCustomer {

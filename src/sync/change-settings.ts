@@ -3,15 +3,15 @@
  * and its history row are written in the caller's transaction, with the marks ② of the listings that it concerns.
  */
 import {
+  newUuid,
   type ProcessOrdersManagement,
   type SyncMode,
   type SyncScope,
   type SyncSettingMode,
   type SyncTrigger,
-  newUuid,
 } from "../terms.js";
 import { markListings, markWidely } from "./mark-listings.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 import { UserMistake } from "./user-mistake.js";
 
 /** Sets the customer-wide mode. All of its listings are marked, in chunks after the commit. */
@@ -60,11 +60,7 @@ export interface NewSetting {
 }
 
 /** Sets what one item says, and marks its listings. */
-export async function setItemSync(
-  tx: Tx,
-  by: string,
-  input: NewSetting & { readonly itemId: string },
-): Promise<void> {
+export async function setItemSync(tx: Tx, by: string, input: NewSetting & { readonly itemId: string }): Promise<void> {
   checkExpiry(input.expiresAt);
   await setItemsSync(tx, by, { ...input, itemIds: [input.itemId], trigger: "SETTING_CHANGE" });
 }
@@ -233,7 +229,10 @@ export async function endExpiredOverrides(tx: Tx): Promise<number> {
     returning l.id as subject, l.customer_id, coalesce(ended.mode, 'CUSTOMER_DEFAULT') as mode, coalesce(l.sync_mode, 'CUSTOMER_DEFAULT') as reverted`,
     [EXPIRY_AUTHOR],
   );
-  for (const [scope, subjects] of [["ITEM", items], ["LISTING", listings]] as const)
+  for (const [scope, subjects] of [
+    ["ITEM", items],
+    ["LISTING", listings],
+  ] as const)
     for (const reverted of new Set(subjects.map((subject) => subject.reverted)))
       await recordChanges(
         tx,
@@ -242,8 +241,7 @@ export async function endExpiredOverrides(tx: Tx): Promise<number> {
         { mode: reverted, expiresAt: null, note: null },
         subjects.filter((subject) => subject.reverted === reverted),
       );
-  if (items.length > 0)
-    await markListings(tx, { itemIds: items.map((item) => item.subject) }, { trigger: "CATCH_UP" });
+  if (items.length > 0) await markListings(tx, { itemIds: items.map((item) => item.subject) }, { trigger: "CATCH_UP" });
   if (listings.length > 0)
     await markListings(tx, { listingIds: listings.map((listing) => listing.subject) }, { trigger: "CATCH_UP" });
   return items.length + listings.length;

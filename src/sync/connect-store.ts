@@ -3,11 +3,11 @@
  * writes it with the credentials sealed.
  */
 import type { CallFailure, Location, PlatformDriver } from "../platforms/platform.js";
-import { type Platform, newUuid } from "../terms.js";
+import { newUuid, type Platform } from "../terms.js";
 import { type Credentials, openCredentials, sealCredentials } from "./credentials.js";
 import { markWidely } from "./mark-listings.js";
 import { MistakeList } from "./mistake-list.js";
-import { type Queryable, type Tx, sql } from "./sql.js";
+import { type Queryable, sql, type Tx } from "./sql.js";
 import { UserMistake } from "./user-mistake.js";
 import { chooseWarehouse, findWarehouses } from "./warehouses.js";
 
@@ -54,7 +54,8 @@ export async function prepareStore(deps: ConnectStoreDeps, store: StoreToConnect
 function credentialsFor(platform: Platform, given: StoreToConnect["credentials"]): Credentials {
   const kind = platform.toLowerCase();
   const credentials = given[kind];
-  if (!credentials) throw mistake("CREDENTIALS_MISMATCH", "credentials", `A ${platform} store takes credentials.${kind}.`);
+  if (!credentials)
+    throw mistake("CREDENTIALS_MISMATCH", "credentials", `A ${platform} store takes credentials.${kind}.`);
   return credentials;
 }
 
@@ -142,11 +143,13 @@ export async function prepareStoreUpdate(
   update: StoreUpdate,
 ): Promise<PreparedUpdate> {
   if (update.credentials === null && update.locationId === null) return { ...update, checked: null };
-  const [store] = await sql<{ id: string; platform: Platform; url: string; location_id: string | null; credentials: string }>(
-    db,
-    `select id, platform, url, location_id, credentials from store where id = $1`,
-    [update.storeId],
-  );
+  const [store] = await sql<{
+    id: string;
+    platform: Platform;
+    url: string;
+    location_id: string | null;
+    credentials: string;
+  }>(db, `select id, platform, url, location_id, credentials from store where id = $1`, [update.storeId]);
   if (!store) throw mistake("NOT_FOUND", "storeId", "There is no such store.");
   const credentials =
     update.credentials === null

@@ -18,7 +18,8 @@ export function sealCredentials(key: Buffer, storeId: string, credentials: Crede
 /** Throws where the key is another one or the text was made for another store: an operator must look. */
 export function openCredentials(key: Buffer, storeId: string, text: string): Credentials {
   const [version, nonce, sealed, tag] = text.split(".");
-  if (version !== VERSION || !nonce || !sealed || !tag) throw new Error("The store's credentials have an unknown form.");
+  if (version !== VERSION || !nonce || !sealed || !tag)
+    throw new Error("The store's credentials have an unknown form.");
   const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(nonce, "base64url"))
     .setAAD(Buffer.from(storeId))
     .setAuthTag(Buffer.from(tag, "base64url"));

@@ -7,12 +7,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { DataSource } from "typeorm";
 import type { Log } from "../log.js";
-import { backoffMs } from "../policy/next-step.js";
 import type { Call, LineResult, SendResult } from "../platforms/platform.js";
+import { backoffMs } from "../policy/next-step.js";
 import type { ConnectionStatus } from "../terms.js";
 import { type Claim, claimDue, nextDueAt, unclaim } from "./claim.js";
 import type { DrainEnd, StoreHold } from "./queue/queue.js";
-import { type Decided, type Sending, afterSend, decideAll, idempotencyKeyOf } from "./reconcile.js";
+import { afterSend, type Decided, decideAll, idempotencyKeyOf, type Sending } from "./reconcile.js";
 import { type Ending, settle } from "./settle.js";
 import { sql } from "./sql.js";
 import type { OpenStore, StoreConnections } from "./store-connections.js";

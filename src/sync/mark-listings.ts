@@ -6,7 +6,7 @@
  * of their ids, after the items they belong to.
  */
 import type { SyncTrigger } from "../terms.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 
 export type MarkScope =
   | { readonly itemIds: readonly string[]; readonly storeIds?: readonly string[] | null }
@@ -132,7 +132,8 @@ export async function workMarkTask(tx: Tx): Promise<boolean> {
     [task.customer_id, task.done_to, MARK_CHUNK, ...(task.store_id === null ? [] : [task.store_id])],
   );
   const last = chunk.at(-1);
-  if (last) await markListings(tx, { listingIds: chunk.map((row) => row.id) }, { trigger: task.trigger, force: task.force });
+  if (last)
+    await markListings(tx, { listingIds: chunk.map((row) => row.id) }, { trigger: task.trigger, force: task.force });
   if (last && chunk.length === MARK_CHUNK) {
     await sql(tx, `update mark_task set done_to = $2 where id = $1`, [task.id, last.id]);
   } else {

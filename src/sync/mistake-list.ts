@@ -1,5 +1,5 @@
 import type { UserErrorCode } from "../terms.js";
-import { UserMistake, type UserErrorValue } from "./user-mistake.js";
+import { type UserErrorValue, UserMistake } from "./user-mistake.js";
 
 /** Gathers what is wrong with the lines of one input, so that the sender hears of everything at once. */
 export class MistakeList {

@@ -4,13 +4,13 @@
  */
 import type { DataSource } from "typeorm";
 import type { Log } from "../log.js";
-import { backoffMs } from "../policy/next-step.js";
 import type { CallFailure, FoundListing } from "../platforms/platform.js";
-import { type OperationKind, newUuid } from "../terms.js";
+import { backoffMs } from "../policy/next-step.js";
+import { newUuid, type OperationKind } from "../terms.js";
 import { setItemsSync } from "./change-settings.js";
 import { type MarkedListing, markListings } from "./mark-listings.js";
-import { type SetSyncInventoryInput, type SyncInventoryInput, endFinishedOperations } from "./operations.js";
-import { type Tx, sql } from "./sql.js";
+import { endFinishedOperations, type SetSyncInventoryInput, type SyncInventoryInput } from "./operations.js";
+import { sql, type Tx } from "./sql.js";
 import type { StoreConnections } from "./store-connections.js";
 import { Waker } from "./waker.js";
 
@@ -158,7 +158,10 @@ async function workImport(
   const store = await deps.connections.open(storeId);
   if (!store) throw new Error("An import's store exists: stores are never deleted.");
   const skus = items.map((item) => item.sku);
-  const answer = await store.connector.findBySku(skus, AbortSignal.any([signal, AbortSignal.timeout(LEASE_SECONDS * 900)]));
+  const answer = await store.connector.findBySku(
+    skus,
+    AbortSignal.any([signal, AbortSignal.timeout(LEASE_SECONDS * 900)]),
+  );
   if (signal.aborted) return;
   if (answer.ok) await deps.dataSource.transaction((tx) => linkChunk(tx, operation, storeId, items, answer.value));
   else await postponeImport(deps, operation, answer.failure);
@@ -243,8 +246,10 @@ async function linkChunk(
 /** The store could not be asked: tried again after a wait; a refusal that will not heal, or too many tries, end the import. */
 async function postponeImport(deps: RunnerDeps, operation: Operation, failure: CallFailure): Promise<void> {
   const words = failure.kind === "throttled" ? "The store asked to wait." : failure.message;
-  const waitMs = failure.kind === "throttled" ? failure.retryAfterMs : 1_000 + backoffMs(operation.attempts, deps.random);
-  const heals = failure.kind === "throttled" || (failure.kind === "unavailable" && operation.attempts + 1 < MAX_ATTEMPTS);
+  const waitMs =
+    failure.kind === "throttled" ? failure.retryAfterMs : 1_000 + backoffMs(operation.attempts, deps.random);
+  const heals =
+    failure.kind === "throttled" || (failure.kind === "unavailable" && operation.attempts + 1 < MAX_ATTEMPTS);
   if (heals) {
     await sql(
       deps.dataSource,

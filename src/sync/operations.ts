@@ -3,15 +3,15 @@
  * work it in chunks (operation-runner.ts), resume it after a crash, and end it when each of its listings has its answer.
  */
 import {
+  newUuid,
   type OperationKind,
   type OperationStatus,
   type OutcomeStatus,
   type SyncSettingMode,
-  newUuid,
 } from "../terms.js";
 import { checkExpiry } from "./change-settings.js";
 import { type ItemFilterValues, itemFilterSql } from "./item-filter.js";
-import { type Queryable, type Tx, sql } from "./sql.js";
+import { type Queryable, sql, type Tx } from "./sql.js";
 import { UserMistake } from "./user-mistake.js";
 
 /** Which items; exactly one of these. Ids are row keys. */
@@ -86,9 +86,11 @@ export async function acceptImportListings(
     throw new UserMistake([{ code: "STORE_DISCONNECTED", message: "The store is disconnected.", field: ["storeId"] }]);
   const id = await insertOperation(tx, by, store.customer_id, "IMPORT_LISTINGS", { storeId: input.storeId });
   await freezeSelection(tx, id, store.customer_id, input.skus === null ? { filter: {} } : { skus: input.skus }, "skus");
-  await sql(tx, `update operation set total = (select count(*) from operation_item where operation_id = $1) where id = $1`, [
-    id,
-  ]);
+  await sql(
+    tx,
+    `update operation set total = (select count(*) from operation_item where operation_id = $1) where id = $1`,
+    [id],
+  );
   return id;
 }
 
@@ -226,7 +228,9 @@ export async function readOperationProgress(
  * Ends every operation that has worked its whole selection and waits for no listing. Answers the ended ones. Repeating it
  * changes nothing.
  */
-export async function endFinishedOperations(db: Queryable): Promise<readonly { id: string; status: OperationStatus }[]> {
+export async function endFinishedOperations(
+  db: Queryable,
+): Promise<readonly { id: string; status: OperationStatus }[]> {
   return sql(
     db,
     /* sql */ `

@@ -62,7 +62,9 @@ function positionOf(after: string, { firstSeq, lastSeq }: FeedBounds): number {
   const position = Number(after);
   if (position > lastSeq) throw new CursorExpired("The feed has not come to this cursor.");
   if (position + 1 < firstSeq)
-    throw new CursorExpired(`What follows this cursor is no longer kept; the oldest cursor is ${String(firstSeq - 1)}.`);
+    throw new CursorExpired(
+      `What follows this cursor is no longer kept; the oldest cursor is ${String(firstSeq - 1)}.`,
+    );
   return position;
 }
 
@@ -219,7 +221,8 @@ class Feed implements OutcomeFeed {
     while (!ended.aborted) {
       try {
         const page = await readAfter(this.dataSource, customerId, position);
-        if (page[0] && page[0].seq !== position + 1) throw new CursorExpired("The outcomes after this cursor are no longer kept.");
+        if (page[0] && page[0].seq !== position + 1)
+          throw new CursorExpired("The outcomes after this cursor are no longer kept.");
         return page;
       } catch (error) {
         if (error instanceof CursorExpired) throw error;

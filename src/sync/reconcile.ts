@@ -3,10 +3,10 @@
  * change means for its listing. No I/O: the dispatcher sends and settles.
  */
 import { createHash } from "node:crypto";
-import { MAX_LOST_RACES, SETTLE_AGAIN_MS, resolveConflict } from "../policy/conflict.js";
+import type { Call, Change, LineResult } from "../platforms/platform.js";
+import { MAX_LOST_RACES, resolveConflict, SETTLE_AGAIN_MS } from "../policy/conflict.js";
 import { decide } from "../policy/decide.js";
 import { nextStep } from "../policy/next-step.js";
-import type { Call, Change, LineResult } from "../platforms/platform.js";
 import type { Claim } from "./claim.js";
 import { policyInputOf } from "./policy-input.js";
 import type { Ending } from "./settle.js";

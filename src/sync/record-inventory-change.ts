@@ -2,11 +2,11 @@
  * ① The warehouse's acts: receive, adjust, set, commit, ship. Each checks all its lines, then applies all or none.
  */
 import { MAX_QUANTITY, type UserErrorCode } from "../terms.js";
-import { type LevelChange, applyLevelChanges } from "./apply-level-changes.js";
-import { findWarehouses, type WarehouseChoice, chooseWarehouse } from "./warehouses.js";
-import type { Tx } from "./sql.js";
+import { applyLevelChanges, type LevelChange } from "./apply-level-changes.js";
 import { MistakeList } from "./mistake-list.js";
-import { type LockedItem, lockItemsBySku, readLevels, type Level } from "./stock-reading.js";
+import type { Tx } from "./sql.js";
+import { type Level, type LockedItem, lockItemsBySku, readLevels } from "./stock-reading.js";
+import { chooseWarehouse, findWarehouses, type WarehouseChoice } from "./warehouses.js";
 
 export interface StockLine {
   readonly sku: string;
@@ -96,7 +96,11 @@ export function setInventory(tx: Tx, by: string, change: InventoryChange<SetLine
 export function commitInventory(tx: Tx, by: string, change: InventoryChange<QuantityLine>): Promise<readonly string[]> {
   return applyLines(tx, by, change, (line) =>
     line.quantity === 0
-      ? { code: "INVALID_QUANTITY", field: "quantity", message: "A commitment is of 1 unit or more, a release of −1 or less." }
+      ? {
+          code: "INVALID_QUANTITY",
+          field: "quantity",
+          message: "A commitment is of 1 unit or more, a release of −1 or less.",
+        }
       : { kind: "COMMIT", receipt: false, committedDelta: line.quantity },
   );
 }
@@ -193,7 +197,11 @@ function brokenRule(level: Level, change: Partial<LevelChange>): { field: string
   ] as const;
   for (const [name, before, delta] of after) {
     const now = before + delta;
-    if (now < 0) return { field: lineField(change.kind), message: `${name} would be ${now}; it is ${before} and is never below 0.` };
+    if (now < 0)
+      return {
+        field: lineField(change.kind),
+        message: `${name} would be ${now}; it is ${before} and is never below 0.`,
+      };
     if (now > MAX_QUANTITY)
       return { field: lineField(change.kind), message: `${name} would be ${now}, above the most of ${MAX_QUANTITY}.` };
   }

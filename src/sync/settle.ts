@@ -6,11 +6,11 @@
  * customer wait only for the flush of this commit. Lock order: store_queue (share) → listings by id → operations → feed.
  */
 import type { DataSource } from "typeorm";
-import { type FailureCode, type OutcomeStatus, type SkipReason, type SyncTrigger, newUuid } from "../terms.js";
+import { type FailureCode, newUuid, type OutcomeStatus, type SkipReason, type SyncTrigger } from "../terms.js";
 import type { Claim } from "./claim.js";
 import { markListings } from "./mark-listings.js";
 import type { StoreHold } from "./queue/queue.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 
 /** What came of one claim: the listing's new state, and what the feed tells. */
 export interface Ending {

@@ -4,9 +4,9 @@
  */
 import { mayPublish, publishedUnits } from "../policy/ship-notice.js";
 import { MAX_QUANTITY, newUuid } from "../terms.js";
-import { type LevelChange, applyLevelChanges } from "./apply-level-changes.js";
+import { applyLevelChanges, type LevelChange } from "./apply-level-changes.js";
 import { MistakeList } from "./mistake-list.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 import { type LockedItem, lockItemsById, lockItemsBySku } from "./stock-reading.js";
 import { UserMistake } from "./user-mistake.js";
 import { chooseWarehouse, findWarehouses } from "./warehouses.js";
@@ -85,9 +85,7 @@ export async function publishShipNotice(
 ): Promise<void> {
   const notice = await lockNotice(tx, input.shipNoticeId);
   const mistakes = input.skus?.flatMap((sku, index) =>
-    notice.lines.some((line) => line.sku === sku)
-      ? []
-      : [unknownSku(["skus", String(index)], sku)],
+    notice.lines.some((line) => line.sku === sku) ? [] : [unknownSku(["skus", String(index)], sku)],
   );
   if (mistakes && mistakes.length > 0) throw new UserMistake(mistakes);
   const chosen = notice.lines.filter(
@@ -97,11 +95,11 @@ export async function publishShipNotice(
       (!input.published || mayPublish(line.mode)),
   );
   if (chosen.length === 0) return;
-  await sql(
-    tx,
-    `update ship_notice_line set published = $3 where ship_notice_id = $1 and item_id = any($2::uuid[])`,
-    [input.shipNoticeId, chosen.map((line) => line.item_id), input.published],
-  );
+  await sql(tx, `update ship_notice_line set published = $3 where ship_notice_id = $1 and item_id = any($2::uuid[])`, [
+    input.shipNoticeId,
+    chosen.map((line) => line.item_id),
+    input.published,
+  ]);
   await applyLevelChanges(tx, by, {
     customerId: notice.customerId,
     trigger: "SHIP_NOTICE",
@@ -124,7 +122,11 @@ export async function receiveShipNotice(
   by: string,
   input: {
     readonly shipNoticeId: string;
-    readonly lines: readonly { readonly sku: string; readonly good: number; readonly damaged?: number | null | undefined }[];
+    readonly lines: readonly {
+      readonly sku: string;
+      readonly good: number;
+      readonly damaged?: number | null | undefined;
+    }[];
   },
 ): Promise<void> {
   const notice = await lockNotice(tx, input.shipNoticeId);
@@ -193,7 +195,8 @@ async function lockNotice(tx: Tx, id: string): Promise<LockedNotice> {
     `select customer_id, warehouse_id, reference from ship_notice where id = $1 for update`,
     [id],
   );
-  if (!notice) throw new UserMistake([{ code: "NOT_FOUND", message: "There is no such ship notice.", field: ["shipNoticeId"] }]);
+  if (!notice)
+    throw new UserMistake([{ code: "NOT_FOUND", message: "There is no such ship notice.", field: ["shipNoticeId"] }]);
   const lines = await sql<Line>(
     tx,
     `select l.item_id, i.sku, l.expected, l.received, l.damaged, l.published, e.mode
@@ -205,7 +208,13 @@ async function lockNotice(tx: Tx, id: string): Promise<LockedNotice> {
     tx,
     lines.map((line) => line.item_id),
   );
-  return { customerId: notice.customer_id, warehouseId: notice.warehouse_id, reference: notice.reference, lines, items };
+  return {
+    customerId: notice.customer_id,
+    warehouseId: notice.warehouse_id,
+    reference: notice.reference,
+    lines,
+    items,
+  };
 }
 
 function levelOf(notice: LockedNotice, line: Line): LevelChange {
@@ -235,7 +244,8 @@ function checkSkus(
 ): void {
   const seen = new Set<string>();
   for (const [index, { sku }] of lines.entries()) {
-    if (!known.has(sku)) mistakes.add(index, "sku", "UNKNOWN_SKU", `There is nothing with the SKU ${JSON.stringify(sku)} here.`);
+    if (!known.has(sku))
+      mistakes.add(index, "sku", "UNKNOWN_SKU", `There is nothing with the SKU ${JSON.stringify(sku)} here.`);
     else if (seen.has(sku)) mistakes.add(index, "sku", "DUPLICATE_LINE", `${JSON.stringify(sku)} stands twice.`);
     seen.add(sku);
   }

@@ -1,5 +1,5 @@
 import type { ProcessOrdersManagement } from "../terms.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 
 /** An item whose row this transaction holds: no other can change its stock, sums or Process Orders until the commit. */
 export interface LockedItem {
@@ -37,11 +37,9 @@ export async function lockItemsBySku(
 
 /** Locks these items, in the order of their ids. */
 export async function lockItemsById(tx: Tx, ids: readonly string[]): Promise<ReadonlyMap<string, LockedItem>> {
-  const rows = await sql<LockedItem>(
-    tx,
-    `${LOCK_ITEMS} where i.id = any($1::uuid[]) order by i.id for update of i`,
-    [ids],
-  );
+  const rows = await sql<LockedItem>(tx, `${LOCK_ITEMS} where i.id = any($1::uuid[]) order by i.id for update of i`, [
+    ids,
+  ]);
   return new Map(rows.map((row) => [row.id, row]));
 }
 

@@ -9,7 +9,7 @@ import { markListings, markWidely, workMarkTask } from "./mark-listings.js";
 import { startOperationRunner } from "./operation-runner.js";
 import type { OutcomeFeed } from "./outcome-feed.js";
 import type { StoreQueue } from "./queue/queue.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 import { StoreConnections } from "./store-connections.js";
 import { Waker } from "./waker.js";
 
@@ -79,10 +79,13 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     const found = await dataSource.transaction(sweepForgotten);
     if (found > 0) log.warn({ stores: found }, "due listings found whose store was not queued");
   });
-  const partitions = startClock({ everyMs: PARTITIONS_MS, name: "partitions", log, signal: stopped.signal }, async () => {
-    await sql(dataSource, `select ensure_outcome_partitions($1)`, [PARTITION_DAYS]);
-    await sql(dataSource, `delete from idempotency where created_at < now() - interval '25 hours'`);
-  });
+  const partitions = startClock(
+    { everyMs: PARTITIONS_MS, name: "partitions", log, signal: stopped.signal },
+    async () => {
+      await sql(dataSource, `select ensure_outcome_partitions($1)`, [PARTITION_DAYS]);
+      await sql(dataSource, `delete from idempotency where created_at < now() - interval '25 hours'`);
+    },
+  );
 
   return {
     hint: () => {

@@ -1,5 +1,5 @@
 import type { UserErrorCode } from "../terms.js";
-import { type Tx, sql } from "./sql.js";
+import { sql, type Tx } from "./sql.js";
 
 /** The customer's warehouses: code → row key. */
 export async function findWarehouses(tx: Tx, customerId: string): Promise<ReadonlyMap<string, string>> {

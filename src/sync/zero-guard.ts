@@ -1,9 +1,9 @@
 /** The mass-zero guard in the engine: when it falls, what it holds, and what lets it go (design §2). */
-import { ZERO_GUARD_WINDOW_MS, tripsZeroGuard } from "../policy/zero-guard.js";
+import { tripsZeroGuard, ZERO_GUARD_WINDOW_MS } from "../policy/zero-guard.js";
 import type { Claim } from "./claim.js";
 import { markWidely } from "./mark-listings.js";
 import type { Sending } from "./reconcile.js";
-import { type Queryable, type Tx, sql } from "./sql.js";
+import { type Queryable, sql, type Tx } from "./sql.js";
 
 /** Whether this would take a listing from an acknowledged quantity above 0 to 0. */
 export function isDropToZero(sending: Sending): boolean {

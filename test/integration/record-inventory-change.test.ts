@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { setItemSync } from "../../src/sync/change-settings.js";
 import {
   adjustInventory,
   commitInventory,
@@ -7,11 +8,10 @@ import {
   shipInventory,
 } from "../../src/sync/record-inventory-change.js";
 import { createShipNotice, publishShipNotice, receiveShipNotice } from "../../src/sync/ship-notices.js";
-import { setItemSync } from "../../src/sync/change-settings.js";
 import { sql } from "../../src/sync/sql.js";
 import { UserMistake } from "../../src/sync/user-mistake.js";
-import { type TestDatabase, createTestDatabase } from "../support/database.js";
-import { BY, type World, aCustomer, aSettledStore, itemRow } from "../support/world.js";
+import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { aCustomer, aSettledStore, BY, itemRow, type World } from "../support/world.js";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -142,11 +142,15 @@ describe("Process Orders and received", () => {
     };
     const line = { sku: "SKU-0000" };
     expect(await look()).toEqual([false, false]);
-    await db.dataSource.transaction((tx) => receiveInventory(tx, BY, { customerId, lines: [{ ...line, quantity: 2 }] }));
+    await db.dataSource.transaction((tx) =>
+      receiveInventory(tx, BY, { customerId, lines: [{ ...line, quantity: 2 }] }),
+    );
     expect(await look()).toEqual([true, true]);
     await db.dataSource.transaction((tx) => commitInventory(tx, BY, { customerId, lines: [{ ...line, quantity: 2 }] }));
     expect(await look()).toEqual([false, true]);
-    await db.dataSource.transaction((tx) => commitInventory(tx, BY, { customerId, lines: [{ ...line, quantity: -1 }] }));
+    await db.dataSource.transaction((tx) =>
+      commitInventory(tx, BY, { customerId, lines: [{ ...line, quantity: -1 }] }),
+    );
     expect(await look()).toEqual([true, true]);
   });
 });
@@ -171,7 +175,10 @@ describe("a ship notice", () => {
     expect(await itemRow(db.dataSource, world.itemIds[0])).toMatchObject({ published_inbound: 0 });
     await publish(true);
     await publish(true);
-    expect(await itemRow(db.dataSource, world.itemIds[0])).toMatchObject({ published_inbound: 10, first_received_at: null });
+    expect(await itemRow(db.dataSource, world.itemIds[0])).toMatchObject({
+      published_inbound: 10,
+      first_received_at: null,
+    });
     await db.dataSource.transaction((tx) =>
       receiveShipNotice(tx, BY, { shipNoticeId, lines: [{ sku: "SKU-0000", good: 6, damaged: 1 }] }),
     );

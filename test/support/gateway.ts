@@ -1,8 +1,9 @@
 /** The built gateway in a process of its own, as its users start it, and a small GraphQL client for it. */
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+
 import { once } from "node:events";
-import { type ResultPromise, execa } from "execa";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { execa } from "execa";
 import { z } from "zod";
 import { until } from "./until.js";
 
@@ -23,7 +24,7 @@ export interface RunningGateway {
   readonly wsUrl: string;
   readonly token: string;
   readonly pid: number;
-  readonly process: ResultPromise<{ reject: false; all: true }>;
+  readonly process: ReturnType<typeof spawnGateway>;
   /** What it has printed so far, both streams. */
   output(): string;
   query(query: string, variables?: object): Promise<unknown>;
@@ -41,15 +42,20 @@ export interface RunningGateway {
 const Answer = z.object({ data: z.record(z.string(), z.unknown()).nullish(), errors: z.array(z.unknown()).optional() });
 const Payload = z.looseObject({ userErrors: z.array(z.unknown()) });
 
-/** Starts `dist/src/main.js` (built before the tests) and awaits its readiness. */
-export async function aGateway({ env }: { readonly env: Readonly<Record<string, string>> }): Promise<RunningGateway> {
-  const port = env["PORT"] ?? String(await freePort());
-  const child = execa("node", ["dist/src/main.js"], {
-    env: { ...process.env, EVENKEEL_OPERATOR_TOKEN: OPERATOR_TOKEN, LOG_LEVEL: "warn", ...env, PORT: port },
+/** The built gateway with this environment beside the machine's own. Never rejects: its result tells how it ended. */
+export function spawnGateway(env: Readonly<Record<string, string>>) {
+  return execa("node", ["dist/src/main.js"], {
+    env: { ...process.env, ...env },
     extendEnv: false,
     reject: false,
     all: true,
   });
+}
+
+/** Starts `dist/src/main.js` (built before the tests) and awaits its readiness. */
+export async function aGateway({ env }: { readonly env: Readonly<Record<string, string>> }): Promise<RunningGateway> {
+  const port = env["PORT"] ?? String(await freePort());
+  const child = spawnGateway({ EVENKEEL_OPERATOR_TOKEN: OPERATOR_TOKEN, LOG_LEVEL: "warn", ...env, PORT: port });
   const url = `http://127.0.0.1:${port}`;
   let printed = "";
   child.all.on("data", (chunk: Buffer) => {

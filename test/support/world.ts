@@ -2,8 +2,8 @@
 import type { DataSource } from "typeorm";
 import { createCustomer, createWarehouse, upsertItems } from "../../src/sync/catalogue.js";
 import { setInventory } from "../../src/sync/record-inventory-change.js";
-import { type Tx, sql } from "../../src/sync/sql.js";
-import { type ProcessOrdersManagement, type SyncMode, newUuid } from "../../src/terms.js";
+import { sql, type Tx } from "../../src/sync/sql.js";
+import { newUuid, type ProcessOrdersManagement, type SyncMode } from "../../src/terms.js";
 
 export const BY = "test";
 
@@ -93,7 +93,9 @@ export async function itemRow(
   process_orders: boolean;
   first_received_at: Date | null;
 }> {
-  const [row] = await sql<Awaited<ReturnType<typeof itemRow>>>(dataSource, `select * from item where id = $1`, [itemId]);
+  const [row] = await sql<Awaited<ReturnType<typeof itemRow>>>(dataSource, `select * from item where id = $1`, [
+    itemId,
+  ]);
   if (!row) throw new Error("There is no such item.");
   return row;
 }

@@ -23,7 +23,7 @@ import pg from "pg";
 import type { DataSource } from "typeorm";
 import type { Log } from "../../log.js";
 import { newUuid } from "../../terms.js";
-import { type Tx, sql } from "../sql.js";
+import { sql, type Tx } from "../sql.js";
 import { Waker } from "../waker.js";
 import type { DrainEnd, DrainHandler, StoreHold, StoreQueue } from "./queue.js";
 

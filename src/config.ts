@@ -1,0 +1,102 @@
+/** What the environment says, parsed once and whole; the only reader of process.env. */
+import { z } from "zod";
+
+export interface Config {
+  /** Null: the embedded PostgreSQL. Otherwise a server of the user's. */
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+  readonly host: string;
+  readonly port: number;
+  /** Null where none is set: none exists then, but in embedded mode one is made and kept. */
+  readonly operatorToken: string | null;
+  /** 32 bytes. Null only in embedded mode, where it is made and kept. */
+  readonly encryptionKey: Buffer | null;
+  readonly demo: boolean;
+  readonly allowPrivateStores: boolean;
+  readonly logLevel: string;
+}
+
+/** Why a start is refused: every problem, each naming its variable and the rule; never a value, which may be a secret. */
+export class StartRefused extends Error {
+  override readonly name = "StartRefused";
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("\n"));
+  }
+}
+
+/** An empty variable counts as absent: that is how compose files leave one out. */
+const variable = <T extends z.ZodType>(shape: T) => z.preprocess((value) => (value === "" ? undefined : value), shape);
+
+const onOrOff = z.enum(["on", "off"], "must be on or off").transform((word) => word === "on");
+
+const variables = {
+  DATABASE_URL: variable(
+    z
+      .string()
+      .refine((text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol), {
+        error: "must be a URL of the form postgres://user:password@host:port/database",
+      })
+      .optional(),
+  ),
+  PORT: variable(
+    z
+      .string()
+      .regex(/^\d{1,5}$/, "must be a port, 1 to 65535")
+      .transform(Number)
+      .refine((port) => port >= 1 && port <= 65_535, "must be a port, 1 to 65535")
+      .optional(),
+  ),
+  HOST: variable(z.string().optional()),
+  LOG_LEVEL: variable(
+    z
+      .enum(
+        ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+        "must be one of trace, debug, info, warn, error, fatal, silent",
+      )
+      .optional(),
+  ),
+  EVENKEEL_ROLE: variable(z.literal("all", "must be all: this version runs everything in each process").optional()),
+  EVENKEEL_OPERATOR_TOKEN: variable(
+    z
+      .string()
+      .regex(/^[\x21-\x7e]{24,}$/, "must be 24 or more printable characters without spaces")
+      .optional(),
+  ),
+  EVENKEEL_ENCRYPTION_KEY: variable(
+    z
+      .string()
+      .transform((text) => Buffer.from(text, "base64"))
+      .refine((key) => key.length === 32, "must be 32 bytes as base64, such as `openssl rand -base64 32` prints")
+      .optional(),
+  ),
+  EVENKEEL_DEMO: variable(onOrOff.optional()),
+  EVENKEEL_ALLOW_PRIVATE_STORES: variable(onOrOff.optional()),
+  EVENKEEL_DATA_DIR: variable(z.string().optional()),
+};
+
+/** Throws StartRefused with all that is wrong, a misspelt EVENKEEL_ variable included. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = z.object(variables).safeParse(env);
+  const problems = Object.keys(env)
+    .filter((name) => name.startsWith("EVENKEEL_") && !(name in variables))
+    .map((name) => `${name} is not a variable of Evenkeel`);
+  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`));
+  const databaseUrl = env["DATABASE_URL"] || null;
+  if (databaseUrl !== null && !env["EVENKEEL_ENCRYPTION_KEY"])
+    problems.push("EVENKEEL_ENCRYPTION_KEY is demanded with DATABASE_URL: 32 bytes as base64");
+  if (!parsed.success || problems.length > 0) throw new StartRefused(problems);
+  const given = parsed.data;
+  const embedded = databaseUrl === null;
+  return {
+    databaseUrl,
+    dataDir: given.EVENKEEL_DATA_DIR ?? ".evenkeel",
+    host: given.HOST ?? (embedded ? "127.0.0.1" : "0.0.0.0"),
+    port: given.PORT ?? 4_000,
+    operatorToken: given.EVENKEEL_OPERATOR_TOKEN ?? null,
+    encryptionKey: given.EVENKEEL_ENCRYPTION_KEY ?? null,
+    demo: given.EVENKEEL_DEMO ?? embedded,
+    allowPrivateStores: given.EVENKEEL_ALLOW_PRIVATE_STORES ?? embedded,
+    logLevel: given.LOG_LEVEL ?? "info",
+  };
+}

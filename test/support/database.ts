@@ -1,0 +1,43 @@
+/** A test file's own database, cloned from the migrated template. */
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import type { DataSource } from "typeorm";
+import { inject } from "vitest";
+import { openDatabase } from "../../src/database.js";
+import { createLog, type Log } from "../../src/log.js";
+import { TEMPLATE } from "./postgres-setup.js";
+
+/** For what tests start: says nothing unless TEST_LOG_LEVEL does. */
+export const testLog: Log = createLog(process.env["TEST_LOG_LEVEL"] ?? "silent");
+
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly dataSource: DataSource;
+}
+
+/** `empty`: without tables, for tests of the migrations. */
+export async function createTestDatabase({ empty = false, poolSize = 20 } = {}): Promise<TestDatabase> {
+  const url = new URL(inject("postgresUrl"));
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await administer(`create database ${name} template ${empty ? "template0" : TEMPLATE}`);
+  url.pathname = `/${name}`;
+  const dataSource = await openDatabase({ url: url.href, log: testLog, poolSize });
+  return {
+    url: url.href,
+    dataSource,
+    [Symbol.asyncDispose]: async () => {
+      await dataSource.destroy();
+      await administer(`drop database if exists ${name} with (force)`);
+    },
+  };
+}
+
+async function administer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject("postgresUrl") });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
