@@ -154,10 +154,16 @@ function isLocalName(host: string): boolean {
   return !host.includes(".") || /\.(localhost|local|internal|lan|home|corp|intranet|home\.arpa)$/.test(host);
 }
 
-/** Whether an IP address is one of the public internet; addresses that carry an IPv4 one (mapped, NAT64, 6to4 …) are not. */
+/** Public by its range, but the cloud's own on every machine of Azure. */
+const CLOUD_INTERNAL = new Set(["168.63.129.16"]);
+
+/** Whether an IP address is one of the public internet; IPv6 ones that carry an IPv4 one (mapped, NAT64, 6to4 …) are not. */
 export function isPublicAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  return ipaddr.process(address).range() === "unicast";
+  if (!ipaddr.isValid(address) || CLOUD_INTERNAL.has(address)) return false;
+  const parsed = ipaddr.parse(address);
+  if (parsed.range() !== "unicast") return false;
+  // Of IPv6 only 2000::/3 is given out — IANA, IPv6 Address Space, read 2026-11.
+  return parsed instanceof ipaddr.IPv4 || ((parsed.parts[0] ?? 0) & 0xe000) === 0x2000;
 }
 
 const lookupPublic: LookupFunction = (hostname, options, callback) => {
@@ -183,7 +189,8 @@ const RETRY_AFTER_MOST_MS = 10 * 60_000;
 
 /**
  * What a status outside 2xx means where the platform says nothing more exact. `words` are the platform's own, already
- * scrubbed. 3xx is a refusal: redirects are not followed, so that no shop can send us elsewhere.
+ * scrubbed. 3xx may heal (a maintenance page); it is not followed, so that no shop can
+ * send us elsewhere.
  */
 export function failureOfStatus(answer: HttpAnswer, words: string): CallFailure {
   const { status } = answer;
@@ -192,7 +199,8 @@ export function failureOfStatus(answer: HttpAnswer, words: string): CallFailure 
   if (status === 410) return { kind: "gone", message };
   if (status === 401 || status === 403) return { kind: "rejected", code: "CREDENTIALS_INVALID", message };
   if (status === 408) return { kind: "unavailable", code: "TIMEOUT", message, scope: "store" };
-  if (status >= 500) return { kind: "unavailable", code: "PLATFORM_UNAVAILABLE", message, scope: "store" };
+  if (status >= 500 || status < 400)
+    return { kind: "unavailable", code: "PLATFORM_UNAVAILABLE", message, scope: "store" };
   return { kind: "rejected", code: "VALIDATION_REJECTED", message };
 }
 
