@@ -237,18 +237,24 @@ const MAX_WORDS = 300;
 
 /** A platform's words for people: one line, no markup, no secret, at most 300 characters. */
 export function scrub(text: string, secrets: readonly string[]): string {
-  let words = text.slice(0, 10_000);
-  for (const secret of secrets) {
-    if (secret.length < 4) continue;
-    for (const spelling of [secret, encodeURIComponent(secret), Buffer.from(secret).toString("base64")])
-      words = words.replaceAll(spelling, "…");
-  }
+  let words = text;
+  // Before anything is cut, or a part of a secret could stay.
+  for (const secret of secrets) for (const spelling of spellings(secret)) words = words.replaceAll(spelling, "…");
   words = words
+    .slice(0, 10_000)
     .replace(/<[^>]*>/g, " ")
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ")
     .replace(/\s+/g, " ")
     .trim();
   return words.length > MAX_WORDS ? `${words.slice(0, MAX_WORDS - 1)}…` : words;
+}
+
+/** A secret as it is, in a URL, in base64, and in JSON as JavaScript and as PHP write it. */
+function spellings(secret: string): readonly string[] {
+  if (secret.length < 4) return [];
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const base64 = Buffer.from(secret).toString("base64");
+  return [secret, encodeURIComponent(secret), base64, inJson, inJson.replaceAll("/", "\\/")];
 }
 
 /** The result of a send whose call failed as a whole: every line says so. */
