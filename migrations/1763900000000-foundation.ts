@@ -6,8 +6,8 @@ export class Foundation1763900000000 implements MigrationInterface {
     await db.query(UP);
   }
 
-  async down(): Promise<void> {
-    throw new Error("The first migration has nothing to go back to: drop the database instead.");
+  down(): Promise<void> {
+    return Promise.reject(new Error("The first migration has nothing to go back to: drop the database instead."));
   }
 }
 

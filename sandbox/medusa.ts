@@ -19,29 +19,29 @@ export interface MedusaShop extends Shop {
   /** The location that `add`, `sell` and `quantityOf` speak of. */
   readonly locationId: string;
   /** Makes an inventory item with a level at the location, and answers its id. The same SKU again makes a second item, which a real shop refuses. */
-  add(sku: string, quantity: number): string;
+  readonly add: (sku: string, quantity: number) => string;
   /** Makes an item that has no level anywhere, as new variants have. */
-  addWithoutLevel(sku: string): string;
+  readonly addWithoutLevel: (sku: string) => string;
   /** An order: its units stay on the shelf and are reserved. */
-  sell(sku: string, units: number): void;
-  reserve(sku: string, units: number): void;
+  readonly sell: (sku: string, units: number) => void;
+  readonly reserve: (sku: string, units: number) => void;
   /** Reserved units leave the shelf. */
-  ship(sku: string, units: number): void;
-  remove(sku: string): void;
+  readonly ship: (sku: string, units: number) => void;
+  readonly remove: (sku: string) => void;
   /** Takes the item's level at the location away, or makes one: what another admin user does. */
-  removeLevel(sku: string): void;
-  createLevel(sku: string, quantity: number): void;
+  readonly removeLevel: (sku: string) => void;
+  readonly createLevel: (sku: string, quantity: number) => void;
   /** What the shop can sell from the location; null without item or level. */
-  quantityOf(sku: string): number | null;
+  readonly quantityOf: (sku: string) => number | null;
   /** On the shelf, reserved units included; null without item or level. */
-  stockedOf(sku: string): number | null;
-  addLocation(name: string): string;
-  removeLocation(id: string): void;
+  readonly stockedOf: (sku: string) => number | null;
+  readonly addLocation: (name: string) => string;
+  readonly removeLocation: (id: string) => void;
   /** Runs `act` once, when the next batch has arrived and before it is done. */
-  beforeNextBatch(act: () => void): void;
+  readonly beforeNextBatch: (act: () => void) => void;
   /** From now on every call hangs so long and is answered 401, whatever its key. `mendDatabase` ends that. */
-  breakDatabase(hangMs: number): void;
-  mendDatabase(): void;
+  readonly breakDatabase: (hangMs: number) => void;
+  readonly mendDatabase: () => void;
 }
 
 interface Level {

@@ -17,6 +17,7 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  OperationTypeNode,
   type SelectionSetNode,
 } from "graphql";
 
@@ -29,7 +30,7 @@ export function queryCost(schema: GraphQLSchema, document: DocumentNode, variabl
   );
   const root = operation && schema.getRootType(operation.operation);
   if (!operation || !root) return 0;
-  if (operation.operation === "mutation") return MUTATION * operation.selectionSet.selections.length;
+  if (operation.operation === OperationTypeNode.MUTATION) return MUTATION * operation.selectionSet.selections.length;
   return costOf({ schema, variables, listSize: 1 }, root, operation.selectionSet, data);
 }
 

@@ -11,6 +11,7 @@ import {
   executeSync,
   GraphQLError,
   type GraphQLFieldResolver,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
   parse,
   validate,
@@ -38,13 +39,13 @@ export interface ShopifyShop extends Shop {
   /** The first location's, at which the functions here count. */
   readonly locationId: string;
   /** Makes a product with one variant; the same SKU again makes another one. Answers the inventory item's gid. */
-  add(item: NewShopifyItem): string;
+  readonly add: (item: NewShopifyItem) => string;
   /** Lowers `available`, as an order does. */
-  sell(sku: string, units: number): void;
+  readonly sell: (sku: string, units: number) => void;
   /** Deletes the products with that SKU. */
-  remove(sku: string): void;
+  readonly remove: (sku: string) => void;
   /** `available` of the first with that SKU; null where there is none or it is not stocked. */
-  quantityOf(sku: string): number | null;
+  readonly quantityOf: (sku: string) => number | null;
 }
 
 const PATH = "/admin/api/2026-10/graphql.json";
@@ -182,6 +183,8 @@ function prepareAnew(query: string): Prepared {
   }
 }
 
+type FieldFunction = (args: unknown, context: RequestContext, info: GraphQLResolveInfo) => unknown;
+
 /** As graphql-js's own, but loud about what the sandbox does not have. */
 const fieldResolver: GraphQLFieldResolver<unknown, RequestContext> = (source, args, context, info) => {
   const value: unknown = (source as Readonly<Record<string, unknown>>)[info.fieldName];
@@ -189,7 +192,7 @@ const fieldResolver: GraphQLFieldResolver<unknown, RequestContext> = (source, ar
     throw new GraphQLError(`The sandbox has no ${info.parentType.name}.${info.fieldName}.`, {
       extensions: { code: "NOT_IN_SANDBOX" },
     });
-  return typeof value === "function" ? (value(args, context, info) as unknown) : value;
+  return typeof value === "function" ? (value as FieldFunction)(args, context, info) : value;
 };
 
 function fault(code: string, message: string): object {

@@ -21,17 +21,17 @@ interface WebhookShopOptions extends ShopOptions {
 export interface WebhookShop extends Shop {
   readonly secret: string;
   /** Holds this quantity, as if it had been told. */
-  add(sku: string, quantity: number): void;
+  readonly add: (sku: string, quantity: number) => void;
   /** Lowers its own quantity, as an order does. */
-  sell(sku: string, units: number): void;
+  readonly sell: (sku: string, units: number) => void;
   /** Does not know the SKU any longer: levels for it are refused. */
-  remove(sku: string): void;
+  readonly remove: (sku: string) => void;
   /** Null where it has never been told of the SKU. */
-  quantityOf(sku: string): number | null;
+  readonly quantityOf: (sku: string) => number | null;
   /** Refuses levels of this SKU from now on, with these words. */
-  reject(sku: string, message: string): void;
+  readonly reject: (sku: string, message: string) => void;
   /** Answers 410 to everything from now on. */
-  retire(): void;
+  readonly retire: () => void;
   /** Headers of all calls whose signature was right, oldest first. */
   readonly verified: readonly Readonly<Record<string, string>>[];
 }

@@ -41,13 +41,13 @@ export interface WooCommerceShop extends Shop {
   readonly credentials: { readonly consumerKey: string; readonly consumerSecret: string };
   readonly products: ReadonlyMap<number, WooCommerceProduct>;
   /** Answers the id. What is absent: simple, published, its stock managed where a quantity is given. */
-  add(product: Partial<Omit<WooCommerceProduct, "id">>): number;
+  readonly add: (product: Partial<Omit<WooCommerceProduct, "id">>) => number;
   /** As an order does: down to 0 at most. The first product of that SKU, here and below. */
-  sell(sku: string, units: number): void;
+  readonly sell: (sku: string, units: number) => void;
   /** With its variations. */
-  remove(sku: string): void;
+  readonly remove: (sku: string) => void;
   /** Null where there is no such product, or its stock is not managed. */
-  quantityOf(sku: string): number | null;
+  readonly quantityOf: (sku: string) => number | null;
 }
 
 /** Rows and fields of the products. Searches by SKU know no case, as MySQL's collation. */

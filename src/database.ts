@@ -2,6 +2,7 @@
 import pg from "pg";
 import { DataSource } from "typeorm";
 import { migrations } from "../migrations/index.js";
+import { entities } from "./entities/index.js";
 import type { Log } from "./log.js";
 
 // Every bigint of ours (revisions, feed numbers, counts) stays far below 2^53; as numbers they compare as they should.
@@ -19,13 +20,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
   const dataSource = new DataSource({
     type: "postgres",
     url: options.url,
+    entities: [...entities],
     migrations: [...migrations],
     migrationsTransactionMode: "each",
     synchronize: false,
     applicationName: "evenkeel",
     // An idle connection that breaks is replaced; work that needs one finds out itself.
     poolErrorHandler: (error: unknown) => {
-      options.log.warn({ err: error }, "a database connection broke");
+      if (dataSource.isInitialized) options.log.warn({ err: error }, "a database connection broke");
     },
     extra: { max: options.poolSize ?? 20, connectionTimeoutMillis: 10_000 },
   });

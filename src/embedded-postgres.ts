@@ -286,6 +286,7 @@ async function launch(start: Launch): Promise<EmbeddedPostgres> {
     ended = true;
   });
   const deadline = performance.now() + START_MS;
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the listener sets it between two turns
   while (!ended && performance.now() < deadline) {
     const holder = (await readPidFile(cluster)) ? await hold(port, password).catch(() => null) : null;
     if (holder) {
@@ -334,7 +335,7 @@ interface Server {
   readonly port: number;
   readonly password: string;
   readonly holder: pg.Client;
-  exited(): boolean;
+  readonly exited: () => boolean;
 }
 
 function serverAt({ pid, port, password, holder, exited }: Server): EmbeddedPostgres {

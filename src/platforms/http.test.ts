@@ -1,5 +1,6 @@
+import type * as NodeDns from "node:dns";
 import { once } from "node:events";
-import { createServer as createHttpServer, type RequestListener } from "node:http";
+import { createServer as createHttpServer, Server as HttpServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -28,7 +29,7 @@ const RESOLVES: Readonly<Record<string, readonly string[]>> = {
 };
 
 vi.mock("node:dns", async (importOriginal) => {
-  const dns = await importOriginal<typeof import("node:dns")>();
+  const dns = await importOriginal<typeof NodeDns>();
   type Callback = (error: Error | null, found: readonly { address: string; family: number }[]) => void;
   const lookup = (name: string, options: { readonly all: true }, callback: Callback): void => {
     const found = RESOLVES[name];
@@ -75,7 +76,7 @@ async function listen(server: Server): Promise<number> {
 
 async function closed(server: Server): Promise<void> {
   server.close();
-  if ("closeAllConnections" in server && typeof server.closeAllConnections === "function") server.closeAllConnections();
+  if (server instanceof HttpServer) server.closeAllConnections();
   await once(server, "close");
 }
 

@@ -134,12 +134,12 @@ export async function setStoreSyncEnabled(
   });
 }
 
-/** Switches Process Orders of these items; those that already say so stay. Answers how many changed. */
+/** Switches Process Orders of these items; those that already say so stay. Answers the ids of those that changed, in the order given. */
 export async function setProcessOrders(
   tx: Tx,
   _by: string,
   input: { readonly customerId: string; readonly itemIds: readonly string[]; readonly processOrders: boolean },
-): Promise<number> {
+): Promise<readonly string[]> {
   const changed = await sql<{ id: string }>(
     tx,
     /* sql */ `
@@ -150,7 +150,8 @@ export async function setProcessOrders(
     [input.customerId, input.itemIds, input.processOrders],
   );
   await markListings(tx, { itemIds: changed.map((row) => row.id) }, { trigger: "PROCESS_ORDERS" });
-  return changed.length;
+  const switched = new Set(changed.map((row) => row.id));
+  return input.itemIds.filter((id) => switched.has(id));
 }
 
 interface Subject {

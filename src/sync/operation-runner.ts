@@ -52,9 +52,11 @@ export function startOperationRunner(deps: RunnerDeps): OperationRunner {
   const run = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
       try {
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- aborted while a chunk was worked
         while (!stopped.signal.aborted && (await workChunk(deps, stopped.signal)));
         await endFinishedOperations(deps.dataSource);
       } catch (error) {
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- aborted while we awaited
         if (!stopped.signal.aborted) deps.log.warn({ err: error }, "working an operation failed; it is tried again");
       }
       await waker.pause(POLL_MS, stopped.signal);

@@ -153,7 +153,8 @@ class Feed implements OutcomeFeed {
   }
 
   async *#read(customerId: string, after: string | null, ended: AbortSignal): AsyncGenerator<OutcomeRow, undefined> {
-    const bounds = await feedBounds(this.dataSource, customerId);
+    const bounds = await this.#untilAnswered(ended, () => feedBounds(this.dataSource, customerId));
+    if (!bounds) return undefined;
     let position = after === null ? bounds.lastSeq : positionOf(after, bounds);
     const tail = this.#watch(customerId, bounds.lastSeq);
     try {
@@ -161,6 +162,7 @@ class Feed implements OutcomeFeed {
         for (const outcome of await this.#after(tail, position, ended)) {
           yield outcome;
           position = outcome.seq;
+          // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- aborted while the reader held us
           if (ended.aborted) return undefined;
         }
       }
@@ -178,7 +180,7 @@ class Feed implements OutcomeFeed {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#poll;
-    await Promise.all([...this.#tails.values()].map((tail) => tail.reading));
+    await Promise.all([...this.#tails.values()].flatMap((tail) => tail.reading ?? []));
   }
 
   #watch(customerId: string, head: number): Tail {
@@ -218,19 +220,23 @@ class Feed implements OutcomeFeed {
   }
 
   async #page(customerId: string, position: number, ended: AbortSignal): Promise<readonly OutcomeRow[]> {
+    const page = await this.#untilAnswered(ended, () => readAfter(this.dataSource, customerId, position));
+    if (page?.[0] && page[0].seq !== position + 1)
+      throw new CursorExpired("The outcomes after this cursor are no longer kept.");
+    return page ?? [];
+  }
+
+  /** Asks again while the database is away; null only when ended. */
+  async #untilAnswered<T>(ended: AbortSignal, ask: () => Promise<T>): Promise<T | null> {
     while (!ended.aborted) {
       try {
-        const page = await readAfter(this.dataSource, customerId, position);
-        if (page[0] && page[0].seq !== position + 1)
-          throw new CursorExpired("The outcomes after this cursor are no longer kept.");
-        return page;
+        return await ask();
       } catch (error) {
-        if (error instanceof CursorExpired) throw error;
         this.log.warn({ err: error }, "reading the feed failed; it goes on when the database answers");
         await delay(RETRY_MS, undefined, { signal: ended }).catch(() => undefined);
       }
     }
-    return [];
+    return null;
   }
 
   /** Reads what is new for all who watch a customer; one read at a time, and one more where a hint came meanwhile. */

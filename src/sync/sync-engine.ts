@@ -157,6 +157,7 @@ function startClock(
       try {
         await work();
       } catch (error) {
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- aborted while the work ran
         if (!signal.aborted) log.warn({ err: error }, `${name} failed; it is tried again`);
       }
       await waker.pause(everyMs, signal);

@@ -150,6 +150,7 @@ export class PostgresLeases implements StoreQueue {
     try {
       while (!until.aborted) {
         await sleep(HEARTBEAT_MS, until);
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- aborted while we slept
         if (until.aborted) break;
         const asked = performance.now();
         const renewed = await withDeadline(
@@ -307,6 +308,7 @@ export class PostgresLeases implements StoreQueue {
     const { dataSource, log } = this.#options;
     while (!this.#closing.signal.aborted) {
       await sleep(REAP_EVERY_MS, this.#closing.signal);
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- aborted while we slept
       if (this.#closing.signal.aborted) return;
       try {
         const freed = await sql<{ store_id: string }>(
@@ -322,6 +324,8 @@ export class PostgresLeases implements StoreQueue {
           ), gone as (delete from worker w using dead where w.id = dead.id)
           update store_queue q set owner = null, token = null, due_at = now() + $2 * interval '1 ms'
            where q.owner in (select id from dead)
+              -- A worker that was frozen may have claimed once more before it learned that it was taken for dead.
+              or (q.owner is not null and not exists (select 1 from worker w where w.id = q.owner))
           returning q.store_id`,
           [WORKER_LOCK_CLASS, REAP_GRACE_MS],
         );

@@ -1,0 +1,89 @@
+/** The composition root: every part of a gateway, started in order, each with its stop. */
+import { createAuthentication } from "./access/api-tokens.js";
+import type { Config } from "./config.js";
+import { migrate, openDatabase } from "./database.js";
+import { type Demo, startDemo } from "./demo/demo.js";
+import { startEmbeddedPostgres } from "./embedded-postgres.js";
+import { keepSecrets } from "./kept-secrets.js";
+import type { Log } from "./log.js";
+import { createHttp, forbiddenStoreUrl } from "./platforms/http.js";
+import { medusaDriver } from "./platforms/medusa/connector.js";
+import { shopifyDriver } from "./platforms/shopify/connector.js";
+import { webhookDriver } from "./platforms/webhook/connector.js";
+import { woocommerceDriver } from "./platforms/woocommerce/connector.js";
+import { buildSchema } from "./resolvers/build-schema.js";
+import { startServer } from "./server/server.js";
+import { Stops } from "./stops.js";
+import { startOutcomeFeed } from "./sync/outcome-feed.js";
+import { PostgresLeases } from "./sync/queue/postgres-leases.js";
+import { startSyncEngine } from "./sync/sync-engine.js";
+
+export interface Gateway {
+  readonly port: number;
+  readonly operatorToken: string | null;
+  /** Null where it is off. */
+  readonly demo: (Demo & { readonly token: string }) | null;
+  stop(): Promise<void>;
+}
+
+/** Stores that one process works on at a time. */
+const SLOTS = 32;
+const GRACE_MS = 3_000;
+
+/** Either all of it runs, or nothing is left of it. */
+export async function startGateway(config: Config, log: Log): Promise<Gateway> {
+  const stops = new Stops();
+  try {
+    const { url, secrets } = await database(config, log, stops);
+    const encryptionKey = config.encryptionKey ?? Buffer.from(secrets?.encryptionKey ?? "", "base64");
+    const operatorToken = config.operatorToken ?? secrets?.operatorToken ?? null;
+    const dataSource = await openDatabase({ url, log });
+    stops.add(() => dataSource.destroy());
+    await migrate(dataSource, url);
+    const http = createHttp(config);
+    stops.add(() => http.close());
+    const drivers = new Map(
+      [shopifyDriver(http), woocommerceDriver(http), medusaDriver(http), webhookDriver(http)].map((driver) => [
+        driver.platform,
+        driver,
+      ]),
+    );
+    const feed = startOutcomeFeed({ dataSource, log });
+    stops.add(() => feed.stop());
+    const queue = new PostgresLeases({ dataSource, databaseUrl: url, log, slots: SLOTS });
+    const engine = startSyncEngine({ dataSource, queue, feed, drivers, encryptionKey, log });
+    stops.add(() => engine.stop(GRACE_MS));
+    const stores = { drivers, encryptionKey, forbiddenUrl: (text: string) => forbiddenStoreUrl(text, config) };
+    const server = await startServer({
+      ...config,
+      schema: buildSchema(),
+      services: { dataSource, feed, engine, stores, log },
+      authentication: createAuthentication(dataSource, operatorToken),
+    });
+    stops.add(() => server.stop(GRACE_MS));
+    let demo: Gateway["demo"] = null;
+    if (config.demo && secrets) {
+      const [token = "", ...others] = secrets.demoTokens;
+      const options = { dataSource, stores, log, tokens: [token, ...others], shopSecret: secrets.demoShopSecret };
+      demo = { ...(await startDemo({ ...options, onChanged: engine.hint })), token };
+      stops.add(demo.stop);
+    }
+    return { port: server.port, operatorToken, demo, stop: () => stops.all() };
+  } catch (error) {
+    await stops.all();
+    throw error;
+  }
+}
+
+async function database(
+  config: Config,
+  log: Log,
+  stops: Stops,
+): Promise<{ url: string; secrets: Awaited<ReturnType<typeof keepSecrets>> | null }> {
+  const embedded = config.databaseUrl === null;
+  const secrets = embedded || config.demo ? await keepSecrets(config.dataDir) : null;
+  if (config.databaseUrl !== null) return { url: config.databaseUrl, secrets };
+  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
+  stops.add(() => postgres.stop());
+  return { url: postgres.url, secrets };
+}

@@ -1,0 +1,71 @@
+import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Query, Resolver, Root } from "type-graphql";
+import type { CustomerEntity } from "../entities/customer.entity.js";
+import type { ListingEntity } from "../entities/listing.entity.js";
+import type { StoreEntity } from "../entities/store.entity.js";
+import { WarehouseEntity } from "../entities/warehouse.entity.js";
+import type { CountedConnection } from "../schema/connection.type.js";
+import { CustomerType } from "../schema/customer.type.js";
+import { ListingFilter } from "../schema/filters.input.js";
+import { ListingConnection } from "../schema/listing.type.js";
+import { StoreType } from "../schema/store.type.js";
+import { WarehouseType } from "../schema/warehouse.type.js";
+import { toGlobalId } from "../terms.js";
+import type { Context } from "./context.js";
+import { present } from "./effective-view.js";
+import { listingPage } from "./listing-pages.js";
+import { ForwardArgs } from "./paging.args.js";
+import { customerOf, find } from "./targets.js";
+
+@Resolver(() => StoreType)
+export class StoreResolver {
+  @Extensions({ scope: "READ" })
+  @Query(() => StoreType, { nullable: true })
+  store(@Arg("id", () => ID) id: string, @Ctx() ctx: Context): Promise<StoreEntity | null> {
+    return find(ctx, "store", id);
+  }
+
+  @FieldResolver(() => ID)
+  id(@Root() store: StoreEntity): string {
+    return toGlobalId("store", store.id);
+  }
+
+  @FieldResolver(() => CustomerType)
+  customer(@Root() store: StoreEntity, @Ctx() ctx: Context): Promise<CustomerEntity> {
+    return present(ctx.loaders.customer.load(store.customerId));
+  }
+
+  @FieldResolver(() => [WarehouseType], { description: "Empty means: every warehouse of the customer." })
+  warehouses(@Root() store: StoreEntity, @Ctx() ctx: Context): Promise<readonly WarehouseEntity[]> {
+    return ctx.loaders.warehousesOfStore.load(store.id);
+  }
+
+  @FieldResolver(() => ListingConnection)
+  listings(
+    @Root() store: StoreEntity,
+    @Args(() => ForwardArgs) args: ForwardArgs,
+    @Arg("filter", () => ListingFilter, { nullable: true }) filter: ListingFilter | null,
+    @Ctx() ctx: Context,
+  ): Promise<CountedConnection<ListingEntity>> {
+    return listingPage(ctx, { storeId: store.id }, filter, args);
+  }
+}
+
+@Resolver(() => WarehouseType)
+export class WarehouseResolver {
+  @Extensions({ scope: "READ" })
+  @Query(() => [WarehouseType], { description: "All of the customer's, by code." })
+  async warehouses(
+    @Arg("customerId", () => ID) customerId: string,
+    @Ctx() ctx: Context,
+  ): Promise<readonly WarehouseEntity[]> {
+    const customer = await customerOf(ctx, customerId);
+    return ctx.dataSource
+      .getRepository(WarehouseEntity)
+      .find({ where: { customerId: customer.id }, order: { code: "ASC" } });
+  }
+
+  @FieldResolver(() => ID)
+  id(@Root() warehouse: WarehouseEntity): string {
+    return toGlobalId("warehouse", warehouse.id);
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What every document meets before it is executed, over HTTP and WebSocket alike: limits on its size, depth and cost, and the
+ * form in which errors leave. graphql-ws knows nothing of Apollo's guards, so they stand here once, and both use them.
+ */
+import { maxDepthRule } from "@escape.tech/graphql-armor-max-depth";
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+  parse,
+  specifiedRules,
+  type ValidationRule,
+  validate,
+} from "graphql";
+import { type ComplexityEstimator, getComplexity } from "graphql-query-complexity";
+import type { Log } from "../log.js";
+import { DEFAULT_PAGE } from "../resolvers/pages.js";
+
+/** Lexical tokens of a document: lists of any length belong into variables. */
+const MAX_TOKENS = 4_000;
+const MAX_DEPTH = 12;
+/** About 250 items with 50 listings each. */
+const MAX_COST = 20_000;
+const MAX_NODES = 10_000;
+const MAX_ERRORS = 10;
+
+export interface GuardedOperation {
+  readonly document: DocumentNode;
+  readonly variables: Readonly<Record<string, unknown>> | null | undefined;
+  readonly operationName: string | null | undefined;
+}
+
+export interface Guard {
+  readonly parseOptions: { readonly maxTokens: number };
+  /** Beside graphql-js's own. */
+  readonly validationRules: readonly ValidationRule[];
+  /** Of a valid document; null where its cost is within the limit. */
+  costError(operation: GuardedOperation): GraphQLError | null;
+  /** Parses, validates and weighs. For who has no Apollo to do the first two. */
+  check(
+    query: string,
+    rest: Omit<GuardedOperation, "document">,
+  ): { readonly document: DocumentNode } | { readonly errors: readonly GraphQLError[] };
+  /** An error as it leaves: ours as it is, anything else without its words, which are logged. */
+  format(error: unknown, formatted: GraphQLFormattedError): GraphQLFormattedError;
+}
+
+export function createGuard(schema: GraphQLSchema, log: Log): Guard {
+  const parseOptions = { maxTokens: MAX_TOKENS };
+  const validationRules = [depthRule];
+  const costError = ({ document, variables, operationName }: GuardedOperation): GraphQLError | null => {
+    try {
+      const cost = getComplexity({
+        schema,
+        query: document,
+        variables: { ...variables },
+        ...(operationName && { operationName }),
+        estimators: [costOfField],
+        maxQueryNodes: MAX_NODES,
+      });
+      return cost > MAX_COST ? tooCostly(`its cost is ${String(cost)}`) : null;
+    } catch (error) {
+      // A variable of the wrong type: execution says so in graphql-js's own words.
+      if (error instanceof GraphQLError && !/nodes/.test(error.message)) return null;
+      return tooCostly("it has too many fields");
+    }
+  };
+  return {
+    parseOptions,
+    validationRules,
+    costError,
+    check: (query, rest) => {
+      let document: DocumentNode;
+      try {
+        document = parse(query, parseOptions);
+      } catch (error) {
+        return { errors: [withCode(error, "GRAPHQL_PARSE_FAILED")] };
+      }
+      const errors = validate(schema, document, [...specifiedRules, ...validationRules], { maxErrors: MAX_ERRORS });
+      if (errors.length > 0) return { errors: errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED")) };
+      const tooMuch = costError({ document, ...rest });
+      return tooMuch ? { errors: [tooMuch] } : { document };
+    },
+    format: (error, formatted) => {
+      const cause = error instanceof GraphQLError ? error.originalError : error;
+      // Ours carry a code and no cause; graphql-js's own about the request have no cause either.
+      const isOurs = !cause || cause instanceof GraphQLError || (cause instanceof Error && "extensions" in cause);
+      const code = formatted.extensions?.["code"];
+      if (isOurs && code !== "INTERNAL_SERVER_ERROR")
+        return { ...formatted, extensions: { code: "BAD_USER_INPUT", ...formatted.extensions } };
+      log.error({ err: cause ?? error, path: formatted.path }, "a request failed for a reason of ours");
+      return {
+        message: "Something went wrong on our side. Trying again is safe where the mutation has an idempotency key.",
+        ...(formatted.path && { path: formatted.path }),
+        extensions: { code: "INTERNAL_SERVER_ERROR" },
+      };
+    },
+  };
+}
+
+const depthRule: ValidationRule = maxDepthRule({
+  n: MAX_DEPTH,
+  flattenFragments: true,
+  propagateOnRejection: false,
+  onReject: [
+    (context, error) => {
+      context?.reportError(tooCostly(error.message.replace(/^Syntax Error: /, "")));
+    },
+  ],
+});
+
+/** Each field costs 1; what stands below a list counts as often as the list may have entries. */
+const costOfField: ComplexityEstimator = ({ args, childComplexity, field }) => {
+  const isPaged = field.args.some(({ name }) => name === "first");
+  if (!isPaged) return 1 + childComplexity;
+  const given: unknown = args["first"] ?? args["last"];
+  const size = typeof given === "number" && given > 0 ? given : DEFAULT_PAGE;
+  return 1 + size * childComplexity;
+};
+
+function tooCostly(why: string): GraphQLError {
+  return new GraphQLError(
+    `This document asks for too much: ${why}. The limits are a cost of ${String(MAX_COST)}, a depth of ${String(MAX_DEPTH)} and ${String(MAX_TOKENS)} tokens. Ask for smaller pages, or in several requests.`,
+    { extensions: { code: "COST_LIMIT_EXCEEDED", http: { status: 400 } } },
+  );
+}
+
+function withCode(error: unknown, code: string): GraphQLError {
+  if (!(error instanceof GraphQLError)) throw error;
+  const { message, nodes, source, positions, path } = error;
+  return new GraphQLError(message, {
+    nodes: nodes ?? null,
+    source: source ?? null,
+    positions: positions ?? null,
+    path: path ?? null,
+    extensions: { code, ...error.extensions },
+  });
+}
