@@ -23,11 +23,12 @@ const SEED = 20_261_123;
 
 const Seed = z.object({ url: z.string(), token: z.string(), locationId: z.string(), skus: z.array(z.string()) });
 let shop: z.infer<typeof Seed>;
-let dataDir: string;
+let dataDir = "";
 let gateway: RunningGateway;
 
 beforeAll(async () => {
-  const env = { REALPLAT_HOME: HOME };
+  // Our own engine-strict, which npm hands on to what it runs, is not the shop's.
+  const env = { REALPLAT_HOME: HOME, npm_config_engine_strict: "false" };
   const { stdout } = await execa("bash", [path.join(SHOPS, "medusa/start.sh"), "19100"], { env, stderr: "inherit" });
   const { url } = z.object({ url: z.string() }).parse(JSON.parse(stdout));
   const seeded = await execa("node", [
@@ -42,9 +43,10 @@ beforeAll(async () => {
 }, 900_000);
 
 afterAll(async () => {
-  await gateway.stop();
+  // Undefined where the start failed already.
+  await (gateway as RunningGateway | undefined)?.stop();
   await execa("bash", [path.join(SHOPS, "medusa/stop.sh")], { env: { REALPLAT_HOME: HOME } });
-  await rm(dataDir, { recursive: true, force: true });
+  if (dataDir) await rm(dataDir, { recursive: true, force: true });
 }, 120_000);
 
 /** A small seeded generator (mulberry32), so that a failing run can be run again. */
