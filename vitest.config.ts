@@ -13,7 +13,16 @@ export default defineConfig({
       { extends: true, test: { name: "unit", include: ["src/**/*.test.ts"] } },
       { extends: true, test: { name: "conformance", include: ["test/conformance/**/*.test.ts"], testTimeout: 60_000 } },
       { extends: true, test: { name: "integration", include: ["test/integration/**/*.test.ts"], ...onPostgres } },
-      { extends: true, test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], ...onPostgres } },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          ...onPostgres,
+          // What they start is the built gateway.
+          globalSetup: ["test/support/build-setup.ts", ...onPostgres.globalSetup],
+        },
+      },
       // A real shop, which is installed first: `npm run test:medusa`.
       ...(process.env["REAL_SHOPS"] === "on"
         ? [

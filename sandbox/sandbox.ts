@@ -14,7 +14,7 @@ export interface LoggedLine {
   readonly applied: boolean;
 }
 
-export interface LoggedCall {
+interface LoggedCall {
   /** Counts the shop's calls, from 1, in the order in which they were applied. */
   readonly at: number;
   /** `performance.now()` of this process when it arrived and when its answer was handed over. */

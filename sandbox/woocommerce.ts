@@ -23,7 +23,7 @@ export interface WooCommerceOptions extends ShopOptions {
   readonly batchItemsLimit?: number;
 }
 
-export interface WooCommerceProduct {
+interface WooCommerceProduct {
   readonly id: number;
   readonly sku: string;
   /** `external` and `grouped` products have no stock, whatever they are told. */

@@ -2,18 +2,18 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import pg from "pg";
-import type { Config } from "./config.js";
+import type { Surroundings } from "./config.js";
 
 /** Each problem names its variable; never a value. */
-export async function findProblems(config: Config): Promise<readonly string[]> {
+export async function findProblems({ host, port, databaseUrl }: Surroundings): Promise<readonly string[]> {
   const found = await Promise.all([
-    portProblem(config),
-    config.databaseUrl === null ? null : databaseProblem(config.databaseUrl),
+    port === null ? null : portProblem(host, port),
+    databaseUrl === null ? null : databaseProblem(databaseUrl),
   ]);
   return found.flatMap((problem) => problem ?? []);
 }
 
-async function portProblem({ host, port }: Config): Promise<string | null> {
+async function portProblem(host: string, port: number): Promise<string | null> {
   const probe = createServer().listen(port, host);
   try {
     await once(probe, "listening");
@@ -31,13 +31,15 @@ async function portProblem({ host, port }: Config): Promise<string | null> {
 const CONNECT_MS = 5_000;
 
 async function databaseProblem(url: string): Promise<string | null> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: CONNECT_MS,
-    application_name: "evenkeel",
-  });
-  client.on("error", () => undefined);
+  let client: pg.Client | null = null;
   try {
+    // Parses the URL, and reads the files that it names.
+    client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: CONNECT_MS,
+      application_name: "evenkeel",
+    });
+    client.on("error", () => undefined);
     await client.connect();
     const { rows } = await client.query<{ version: number }>(
       `select current_setting('server_version_num')::int as version`,
@@ -47,7 +49,7 @@ async function databaseProblem(url: string): Promise<string | null> {
   } catch (error) {
     return `DATABASE_URL ${explain(codeOf(error))}`;
   } finally {
-    await client.end().catch(() => undefined);
+    await client?.end().catch(() => undefined);
   }
 }
 

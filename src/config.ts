@@ -16,11 +16,18 @@ export interface Config {
   readonly logLevel: string;
 }
 
+/** What a start needs of the machine around it, so that it can be tried; null where the variable is malformed, or names nothing. */
+export type Surroundings = Pick<Config, "host" | "databaseUrl"> & { readonly port: number | null };
+
 /** Why a start is refused: every problem, each naming its variable and the rule; never a value, which may be a secret. */
 export class StartRefused extends Error {
   override readonly name = "StartRefused";
 
-  constructor(readonly problems: readonly string[]) {
+  /** `untried`: what was well formed, and has not been tried yet. */
+  constructor(
+    readonly problems: readonly string[],
+    readonly untried: Surroundings | null = null,
+  ) {
     super(problems.join("\n"));
   }
 }
@@ -29,6 +36,8 @@ export class StartRefused extends Error {
 const variable = <T extends z.ZodType>(shape: T) => z.preprocess((value) => (value === "" ? undefined : value), shape);
 
 const onOrOff = z.enum(["on", "off"], "must be on or off").transform((word) => word === "on");
+
+const DEFAULT_PORT = 4_000;
 
 const variables = {
   DATABASE_URL: variable(
@@ -85,14 +94,23 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const databaseUrl = env["DATABASE_URL"] || null;
   if (databaseUrl !== null && !env["EVENKEEL_ENCRYPTION_KEY"])
     problems.push("EVENKEEL_ENCRYPTION_KEY is demanded with DATABASE_URL: 32 bytes as base64");
-  if (!parsed.success || problems.length > 0) throw new StartRefused(problems);
-  const given = parsed.data;
   const embedded = databaseUrl === null;
+  const host = env["HOST"] || (embedded ? "127.0.0.1" : "0.0.0.0");
+  if (!parsed.success || problems.length > 0) {
+    const port = variables.PORT.safeParse(env["PORT"]);
+    const url = variables.DATABASE_URL.safeParse(databaseUrl ?? undefined);
+    throw new StartRefused(problems, {
+      host,
+      port: port.success ? (port.data ?? DEFAULT_PORT) : null,
+      databaseUrl: url.success ? (url.data ?? null) : null,
+    });
+  }
+  const given = parsed.data;
   return {
     databaseUrl,
     dataDir: given.EVENKEEL_DATA_DIR ?? ".evenkeel",
-    host: given.HOST ?? (embedded ? "127.0.0.1" : "0.0.0.0"),
-    port: given.PORT ?? 4_000,
+    host,
+    port: given.PORT ?? DEFAULT_PORT,
     operatorToken: given.EVENKEEL_OPERATOR_TOKEN ?? null,
     encryptionKey: given.EVENKEEL_ENCRYPTION_KEY ?? null,
     demo: given.EVENKEEL_DEMO ?? embedded,

@@ -31,6 +31,8 @@ export interface EmbeddedPostgresOptions {
   readonly log: Log;
   /** Further settings of the server, e.g. `{ fsync: "off" }` for tests. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Where it listens unless it runs already; a free one where absent. */
+  readonly port?: number;
 }
 
 export interface EmbeddedPostgres {
@@ -279,7 +281,7 @@ interface Launch extends Omit<NewCluster, "home"> {
 async function launch(start: Launch): Promise<EmbeddedPostgres> {
   const { cluster, password, dataDir } = start;
   const logFile = join(dataDir, "postgres.log");
-  const port = await freePort();
+  const port = start.options.port ?? (await freePort());
   const child = await spawnServer(start, port, logFile);
   let ended = false;
   child.once("exit", () => {

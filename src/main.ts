@@ -9,10 +9,8 @@ import { createLog } from "./log.js";
 const FORCED_EXIT_MS = 4_800;
 
 async function main(): Promise<void> {
-  const config = parseConfig(process.env);
+  const config = await checkedConfig();
   const log = createLog(config.logLevel);
-  const problems = await findProblems(config);
-  if (problems.length > 0) throw new StartRefused(problems);
   const starting = startGateway(config, log);
   const stop = (signal: NodeJS.Signals): void => {
     process.stdout.write(`${signal}: stopping …\n`);
@@ -29,6 +27,19 @@ async function main(): Promise<void> {
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
   process.stdout.write(greeting(config, await starting));
+}
+
+/** Throws StartRefused with all that is wrong: what is malformed, and what is not there, together. */
+async function checkedConfig(): Promise<Config> {
+  try {
+    const config = parseConfig(process.env);
+    const problems = await findProblems(config);
+    if (problems.length > 0) throw new StartRefused(problems);
+    return config;
+  } catch (error) {
+    if (!(error instanceof StartRefused) || error.untried === null) throw error;
+    throw new StartRefused([...error.problems, ...(await findProblems(error.untried))]);
+  }
 }
 
 function greeting(config: Config, { port, demo }: Gateway): string {

@@ -10,8 +10,3 @@ export interface Viewer {
   readonly customerId: string | null;
   readonly scopes: ReadonlySet<Scope>;
 }
-
-/** Whether a row of this customer may be seen. What may not is answered as what does not exist. */
-export function maySee(viewer: Viewer, customerId: string): boolean {
-  return viewer.customerId === null || viewer.customerId === customerId;
-}

@@ -17,7 +17,7 @@ export interface Demo {
   /** Of the first merchant, for the lines that a newcomer is shown. */
   readonly customerId: string;
   readonly shops: readonly { readonly name: string; readonly url: string }[];
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export interface DemoOptions {
@@ -27,7 +27,7 @@ export interface DemoOptions {
   /** One for each merchant, with all scopes. */
   readonly tokens: readonly string[];
   readonly shopSecret: string;
-  onChanged(): void;
+  readonly onChanged: () => void;
 }
 
 const BY = "demo";

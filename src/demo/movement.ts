@@ -27,7 +27,7 @@ export function startMovement(options: {
   readonly shops: readonly DemoShop[];
   /** Keys by the merchants' externalRef. */
   readonly customerIds: ReadonlyMap<string, string>;
-  onChanged(): void;
+  readonly onChanged: () => void;
 }): Movement {
   const { dataSource, log, shops, customerIds, onChanged } = options;
   const stopped = new AbortController();
@@ -44,6 +44,7 @@ export function startMovement(options: {
         onChanged();
       } catch (error) {
         // Not enough on the shelf, say: real warehouses hear that too.
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- aborted while we awaited
         if (!(error instanceof UserMistake) && !stopped.signal.aborted)
           log.warn({ err: error }, "demo movement failed");
       }
@@ -69,14 +70,21 @@ async function somethingHappens(tx: Tx, { customerId, merchant, shop }: Merchant
   const { sku } = pick(received);
   const line = (quantity: number) => ({ customerId, lines: [{ sku, quantity, warehouse }] });
   const dice = Math.random();
-  if (dice < 0.35) return void (await commitInventory(tx, BY, line(1 + upTo(2))));
+  if (dice < 0.35) {
+    await commitInventory(tx, BY, line(1 + upTo(2)));
+    return;
+  }
   if (dice < 0.6) return shipSomething(tx, customerId);
-  if (dice < 0.7) return void (await receiveInventory(tx, BY, line(10 + upTo(30))));
+  if (dice < 0.7) {
+    await receiveInventory(tx, BY, line(10 + upTo(30)));
+    return;
+  }
   if (dice < 0.8) return recount(tx, customerId, sku, warehouse);
   // An order placed and called off at once: nothing changes, and the outcome says so.
   if (dice < 0.88) {
     await commitInventory(tx, BY, line(1));
-    return void (await commitInventory(tx, BY, line(-1)));
+    await commitInventory(tx, BY, line(-1));
+    return;
   }
   if (dice < 0.96)
     return moveOne(tx, customerId, pick(NEVER_INDEXES.flatMap((at) => merchant.items[at] ?? [])), warehouse);

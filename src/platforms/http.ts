@@ -10,7 +10,7 @@ import { Agent, errors, request } from "undici";
 import type { z } from "zod";
 import type { CallFailure, LineResult, SendResult } from "./platform.js";
 
-export interface HttpCall {
+interface HttpCall {
   readonly method: "GET" | "POST" | "PATCH" | "PUT";
   /** Absolute. */
   readonly url: string;

@@ -2,7 +2,7 @@ import type { LineResult } from "../platforms/platform.js";
 import type { FailureCode } from "../terms.js";
 
 /** A refused listing waits so long before a newer change is tried (design §3). */
-export const PARK_MS = 60 * 60_000;
+const PARK_MS = 60 * 60_000;
 
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_CAP_MS = 5 * 60_000;

@@ -14,7 +14,7 @@ export interface PageArgs {
 }
 
 export const DEFAULT_PAGE = 50;
-export const MAX_PAGE = 250;
+const MAX_PAGE = 250;
 
 /** A sort key's column: its expression in SQL, and its type there. The last column of an order is unique. */
 export interface SortColumn {

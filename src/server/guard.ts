@@ -25,7 +25,7 @@ const MAX_COST = 20_000;
 const MAX_NODES = 10_000;
 const MAX_ERRORS = 10;
 
-export interface GuardedOperation {
+interface GuardedOperation {
   readonly document: DocumentNode;
   readonly variables: Readonly<Record<string, unknown>> | null | undefined;
   readonly operationName: string | null | undefined;

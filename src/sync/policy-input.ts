@@ -3,7 +3,7 @@ import type { LevelQuantities } from "../policy/publishable-quantity.js";
 import type { ConnectionStatus, SyncMode, SyncSettingMode } from "../terms.js";
 
 /** What the policy needs of each row: entities fit, and so do the engine's own reads. */
-export interface SettingColumns {
+interface SettingColumns {
   readonly syncMode: SyncSettingMode;
   readonly syncExpiresAt: Date | null;
   readonly syncRevertMode: SyncSettingMode | null;

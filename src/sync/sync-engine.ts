@@ -15,7 +15,7 @@ import { Waker } from "./waker.js";
 
 export interface SyncEngine {
   /** Call after each commit that may have marked something: work then starts at once instead of at the next poll. */
-  hint(): void;
+  readonly hint: () => void;
   /** Stops claiming, finishes what is in flight (at most `graceMs`), hands the stores back. */
   stop(graceMs: number): Promise<void>;
 }

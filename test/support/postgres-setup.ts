@@ -23,7 +23,7 @@ export async function startTestPostgres(settings: Readonly<Record<string, string
   readonly url: string;
   readonly pid: number;
   readonly dataDir: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }> {
   const dataDir = await mkdtemp(join(tmpdir(), "evenkeel test "));
   chmodSync(dataDir, 0o755);

@@ -1,0 +1,552 @@
+-- Generated from the migrations by `npm run generate`: add a migration, don't change this.
+-- The daily partitions of `outcome` are left out: their names hold dates.
+
+create extension pg_trgm;
+
+create sequence fencing_token as bigint;
+
+create table api_token (
+  id uuid not null,
+  customer_id uuid,
+  name text not null,
+  token_hash bytea not null,
+  scopes text[] not null,
+  created_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint api_token_pkey PRIMARY KEY (id),
+  constraint api_token_token_hash_key UNIQUE (token_hash),
+  constraint api_token_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id)
+);
+
+create table customer (
+  id uuid not null,
+  name text not null,
+  external_ref text,
+  process_orders_management text not null default 'RECEIPT_ADJUSTMENT_AND_SELLOUT'::text,
+  sync_mode text not null default 'PROCESS_ORDERS_ONLY'::text,
+  sync_note text,
+  sync_updated_at timestamp with time zone not null default now(),
+  sync_updated_by text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint customer_pkey PRIMARY KEY (id),
+  constraint customer_external_ref_key UNIQUE (external_ref),
+  constraint customer_process_orders_management_check CHECK (process_orders_management = ANY (ARRAY['MANUAL'::text, 'RECEIPT_AND_SELLOUT'::text, 'FIRST_RECEIPT'::text, 'RECEIPT_ADJUSTMENT_AND_SELLOUT'::text])),
+  constraint customer_sync_mode_check CHECK (sync_mode = ANY (ARRAY['NEVER'::text, 'ALWAYS'::text, 'PROCESS_ORDERS_ONLY'::text]))
+);
+
+create table feed (
+  customer_id uuid not null,
+  last_seq bigint not null default 0,
+  first_seq bigint not null default 1,
+  constraint feed_pkey PRIMARY KEY (customer_id),
+  constraint feed_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id)
+) with (fillfactor=20);
+
+create table idempotency (
+  customer_id uuid not null,
+  mutation text not null,
+  key text not null,
+  fingerprint bytea not null,
+  answer jsonb not null,
+  created_at timestamp with time zone not null default now(),
+  constraint idempotency_pkey PRIMARY KEY (customer_id, mutation, key)
+);
+
+create table inventory_level (
+  item_id uuid not null,
+  warehouse_id uuid not null,
+  customer_id uuid not null,
+  on_hand integer not null default 0,
+  committed integer not null default 0,
+  unavailable integer not null default 0,
+  published_inbound integer not null default 0,
+  constraint inventory_level_pkey PRIMARY KEY (item_id, warehouse_id),
+  constraint inventory_level_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint inventory_level_item_id_fkey FOREIGN KEY (item_id) REFERENCES item(id),
+  constraint inventory_level_warehouse_id_fkey FOREIGN KEY (warehouse_id) REFERENCES warehouse(id),
+  constraint inventory_level_committed_check CHECK (committed >= 0 AND committed <= 1000000000),
+  constraint inventory_level_on_hand_check CHECK (on_hand >= 0 AND on_hand <= 1000000000),
+  constraint inventory_level_published_inbound_check CHECK (published_inbound >= 0 AND published_inbound <= 1000000000),
+  constraint inventory_level_unavailable_check CHECK (unavailable >= 0 AND unavailable <= 1000000000)
+) with (fillfactor=80);
+
+create table inventory_movement (
+  id uuid not null,
+  customer_id uuid not null,
+  item_id uuid not null,
+  warehouse_id uuid not null,
+  kind text not null,
+  on_hand_delta integer not null default 0,
+  committed_delta integer not null default 0,
+  unavailable_delta integer not null default 0,
+  reference text,
+  reason text,
+  created_at timestamp with time zone not null default now(),
+  created_by text not null,
+  constraint inventory_movement_pkey PRIMARY KEY (id),
+  constraint inventory_movement_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint inventory_movement_item_id_fkey FOREIGN KEY (item_id) REFERENCES item(id),
+  constraint inventory_movement_warehouse_id_fkey FOREIGN KEY (warehouse_id) REFERENCES warehouse(id),
+  constraint inventory_movement_kind_check CHECK (kind = ANY (ARRAY['RECEIVE'::text, 'ADJUST'::text, 'SET'::text, 'COMMIT'::text, 'SHIP'::text, 'SHIP_NOTICE'::text]))
+);
+
+create table item (
+  id uuid not null,
+  customer_id uuid not null,
+  sku text not null,
+  title text not null,
+  barcode text,
+  tags text[] not null default '{}'::text[],
+  on_hand integer not null default 0,
+  committed integer not null default 0,
+  unavailable integer not null default 0,
+  published_inbound integer not null default 0,
+  available integer not null generated always as (on_hand - committed - unavailable) stored,
+  process_orders boolean not null default false,
+  first_received_at timestamp with time zone,
+  sync_mode text not null default 'CUSTOMER_DEFAULT'::text,
+  sync_expires_at timestamp with time zone,
+  sync_revert_mode text,
+  sync_note text,
+  sync_updated_at timestamp with time zone not null default now(),
+  sync_updated_by text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  search_text text not null generated always as (lower((((sku || ' '::text) || title) || ' '::text) || COALESCE(barcode, ''::text))) stored,
+  constraint item_pkey PRIMARY KEY (id),
+  constraint item_customer_id_sku_key UNIQUE (customer_id, sku),
+  constraint item_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint item_check CHECK ((sync_expires_at IS NULL) = (sync_revert_mode IS NULL)),
+  constraint item_committed_check CHECK (committed >= 0 AND committed <= 1000000000),
+  constraint item_on_hand_check CHECK (on_hand >= 0 AND on_hand <= 1000000000),
+  constraint item_published_inbound_check CHECK (published_inbound >= 0 AND published_inbound <= 1000000000),
+  constraint item_sync_mode_check CHECK (sync_mode = ANY (ARRAY['CUSTOMER_DEFAULT'::text, 'NEVER'::text, 'ALWAYS'::text, 'PROCESS_ORDERS_ONLY'::text])),
+  constraint item_sync_revert_mode_check CHECK (sync_revert_mode = ANY (ARRAY['CUSTOMER_DEFAULT'::text, 'NEVER'::text, 'ALWAYS'::text, 'PROCESS_ORDERS_ONLY'::text])),
+  constraint item_unavailable_check CHECK (unavailable >= 0 AND unavailable <= 1000000000)
+) with (fillfactor=80);
+
+create table listing (
+  id uuid not null,
+  customer_id uuid not null,
+  store_id uuid not null,
+  item_id uuid not null,
+  external_id text not null,
+  external_sku text,
+  external_ref jsonb not null default '{}'::jsonb,
+  active boolean not null default true,
+  linked boolean not null default true,
+  stock_managed boolean not null default true,
+  sync_mode text,
+  sync_expires_at timestamp with time zone,
+  sync_revert_mode text,
+  sync_note text,
+  sync_updated_at timestamp with time zone,
+  sync_updated_by text,
+  revision bigint not null default 0,
+  synced_revision bigint not null default 0,
+  trigger text not null default 'LISTING_LINKED'::text,
+  marked_at timestamp with time zone not null default now(),
+  dirty_since timestamp with time zone not null default now(),
+  urgency smallint not null default 3,
+  force_revision bigint not null default 0,
+  lift_received_revision bigint not null default 0,
+  attempts integer not null default 0,
+  attempted_revision bigint not null default 0,
+  attempted_trigger text,
+  conflicts integer not null default 0,
+  next_attempt_at timestamp with time zone,
+  parked_code text,
+  held boolean not null default false,
+  in_flight_since timestamp with time zone,
+  last_synced_quantity integer,
+  last_synced_at timestamp with time zone,
+  zeroed_at timestamp with time zone,
+  observed_quantity integer,
+  observed_at timestamp with time zone,
+  recheck_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  constraint listing_pkey PRIMARY KEY (id),
+  constraint listing_store_id_external_id_key UNIQUE (store_id, external_id),
+  constraint listing_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint listing_item_id_fkey FOREIGN KEY (item_id) REFERENCES item(id),
+  constraint listing_store_id_fkey FOREIGN KEY (store_id) REFERENCES store(id),
+  constraint listing_check CHECK (synced_revision <= revision),
+  constraint listing_check1 CHECK ((sync_expires_at IS NULL) = (sync_revert_mode IS NULL)),
+  constraint listing_sync_mode_check CHECK (sync_mode = ANY (ARRAY['NEVER'::text, 'ALWAYS'::text, 'PROCESS_ORDERS_ONLY'::text])),
+  constraint listing_sync_revert_mode_check CHECK (sync_revert_mode = ANY (ARRAY['CUSTOMER_DEFAULT'::text, 'NEVER'::text, 'ALWAYS'::text, 'PROCESS_ORDERS_ONLY'::text]))
+) with (fillfactor=75, autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.05);
+
+create table mark_task (
+  id bigint not null generated always as identity,
+  customer_id uuid not null,
+  store_id uuid,
+  catch_up_only boolean not null,
+  force boolean not null default false,
+  trigger text not null,
+  done_to uuid,
+  constraint mark_task_pkey PRIMARY KEY (id),
+  constraint mark_task_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id)
+);
+
+create table migrations (
+  id integer not null default nextval('migrations_id_seq'::regclass),
+  "timestamp" bigint not null,
+  name character varying not null,
+  constraint "PK_8c82d7f526340ab734260ea46be" PRIMARY KEY (id)
+);
+
+create table operation (
+  id uuid not null,
+  customer_id uuid not null,
+  kind text not null,
+  status text not null default 'QUEUED'::text,
+  requested_by text not null,
+  input jsonb not null,
+  total integer not null default 0,
+  without_listing integer not null default 0,
+  notes text[] not null default '{}'::text[],
+  lease_until timestamp with time zone,
+  attempts integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  constraint operation_pkey PRIMARY KEY (id),
+  constraint operation_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint operation_status_check CHECK (status = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'COMPLETED'::text, 'COMPLETED_WITH_FAILURES'::text, 'CANCELED'::text, 'FAILED'::text]))
+);
+
+create table operation_item (
+  operation_id uuid not null,
+  "position" integer not null,
+  item_id uuid not null,
+  constraint operation_item_pkey PRIMARY KEY (operation_id, "position"),
+  constraint operation_item_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operation(id)
+);
+
+create table operation_listing (
+  operation_id uuid not null,
+  listing_id uuid not null,
+  customer_id uuid not null,
+  revision bigint not null,
+  status text,
+  outcome_seq bigint,
+  constraint operation_listing_pkey PRIMARY KEY (operation_id, listing_id),
+  constraint operation_listing_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operation(id)
+);
+
+create table outcome (
+  customer_id uuid not null,
+  seq bigint not null,
+  occurred_at timestamp with time zone not null,
+  id uuid not null,
+  status text not null,
+  trigger text not null,
+  store_id uuid not null,
+  item_id uuid not null,
+  listing_id uuid not null,
+  operation_id uuid,
+  revision bigint not null,
+  quantity_before integer,
+  quantity_sent integer,
+  quantity_acknowledged integer,
+  skips text[] not null default '{}'::text[],
+  failure_code text,
+  platform_message text,
+  attempt integer not null,
+  next_attempt_at timestamp with time zone,
+  duration_ms integer,
+  lag_ms integer,
+  constraint outcome_pkey PRIMARY KEY (customer_id, seq, occurred_at)
+) partition by RANGE (occurred_at);
+
+create table setting_change (
+  id uuid not null,
+  customer_id uuid not null,
+  scope text not null,
+  subject_id uuid not null,
+  mode text not null,
+  previous_mode text,
+  expires_at timestamp with time zone,
+  note text,
+  changed_at timestamp with time zone not null default now(),
+  changed_by text not null,
+  constraint setting_change_pkey PRIMARY KEY (id),
+  constraint setting_change_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint setting_change_scope_check CHECK (scope = ANY (ARRAY['CUSTOMER'::text, 'ITEM'::text, 'LISTING'::text]))
+);
+
+create table ship_notice (
+  id uuid not null,
+  customer_id uuid not null,
+  warehouse_id uuid not null,
+  reference text not null,
+  expected_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  created_by text not null,
+  constraint ship_notice_pkey PRIMARY KEY (id),
+  constraint ship_notice_customer_id_reference_key UNIQUE (customer_id, reference),
+  constraint ship_notice_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint ship_notice_warehouse_id_fkey FOREIGN KEY (warehouse_id) REFERENCES warehouse(id)
+);
+
+create table ship_notice_line (
+  ship_notice_id uuid not null,
+  item_id uuid not null,
+  customer_id uuid not null,
+  "position" integer not null,
+  expected integer not null,
+  received integer not null default 0,
+  damaged integer not null default 0,
+  published boolean not null default false,
+  constraint ship_notice_line_pkey PRIMARY KEY (ship_notice_id, item_id),
+  constraint ship_notice_line_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint ship_notice_line_item_id_fkey FOREIGN KEY (item_id) REFERENCES item(id),
+  constraint ship_notice_line_ship_notice_id_fkey FOREIGN KEY (ship_notice_id) REFERENCES ship_notice(id),
+  constraint ship_notice_line_damaged_check CHECK (damaged >= 0 AND damaged <= 1000000000),
+  constraint ship_notice_line_expected_check CHECK (expected >= 1 AND expected <= 1000000000),
+  constraint ship_notice_line_received_check CHECK (received >= 0 AND received <= 1000000000)
+);
+
+create table store (
+  id uuid not null,
+  customer_id uuid not null,
+  name text not null,
+  platform text not null,
+  url text not null,
+  location_id text,
+  credentials text not null,
+  sync_enabled boolean not null default true,
+  connection_status text not null default 'CONNECTED'::text,
+  paused_until timestamp with time zone,
+  zero_guard_since timestamp with time zone,
+  zero_guard_released_at timestamp with time zone,
+  has_own_warehouses boolean not null default false,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint store_pkey PRIMARY KEY (id),
+  constraint store_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint store_connection_status_check CHECK (connection_status = ANY (ARRAY['CONNECTED'::text, 'UNREACHABLE'::text, 'CREDENTIALS_INVALID'::text, 'DISCONNECTED'::text]))
+);
+
+create table store_queue (
+  store_id uuid not null,
+  due_at timestamp with time zone not null default now(),
+  not_before timestamp with time zone,
+  requested bigint not null default 1,
+  claimed bigint not null default 0,
+  owner uuid,
+  token bigint,
+  attempts integer not null default 0,
+  constraint store_queue_pkey PRIMARY KEY (store_id),
+  constraint store_queue_check CHECK ((owner IS NULL) = (token IS NULL))
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
+
+create table store_warehouse (
+  store_id uuid not null,
+  warehouse_id uuid not null,
+  customer_id uuid not null,
+  constraint store_warehouse_pkey PRIMARY KEY (store_id, warehouse_id),
+  constraint store_warehouse_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint store_warehouse_store_id_fkey FOREIGN KEY (store_id) REFERENCES store(id),
+  constraint store_warehouse_warehouse_id_fkey FOREIGN KEY (warehouse_id) REFERENCES warehouse(id)
+);
+
+create table wake (
+  id bigint not null generated always as identity,
+  store_id uuid not null,
+  constraint wake_pkey PRIMARY KEY (id)
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+
+create table warehouse (
+  id uuid not null,
+  customer_id uuid not null,
+  code text not null,
+  name text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint warehouse_pkey PRIMARY KEY (id),
+  constraint warehouse_customer_id_code_key UNIQUE (customer_id, code),
+  constraint warehouse_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id)
+);
+
+create table worker (
+  id uuid not null,
+  lock_key integer not null,
+  lease_until timestamp with time zone not null,
+  started_at timestamp with time zone not null default now(),
+  constraint worker_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX idempotency_age ON public.idempotency USING btree (created_at);
+
+CREATE INDEX inventory_movement_item ON public.inventory_movement USING btree (item_id, created_at DESC);
+
+CREATE INDEX item_available ON public.item USING btree (customer_id, available, id);
+CREATE INDEX item_override_expiry ON public.item USING btree (sync_expires_at) WHERE (sync_expires_at IS NOT NULL);
+CREATE INDEX item_search ON public.item USING gin (search_text gin_trgm_ops);
+CREATE INDEX item_sku_prefix ON public.item USING btree (customer_id, sku text_pattern_ops);
+CREATE INDEX item_tags ON public.item USING gin (tags);
+CREATE INDEX item_title ON public.item USING btree (customer_id, title, id);
+CREATE INDEX item_updated ON public.item USING btree (customer_id, updated_at, id);
+
+CREATE INDEX listing_catch_up ON public.listing USING btree (customer_id, id) WHERE (held OR (revision > synced_revision));
+CREATE INDEX listing_customer ON public.listing USING btree (customer_id, id);
+CREATE INDEX listing_due ON public.listing USING btree (store_id, urgency, dirty_since, id) WHERE (revision > synced_revision);
+CREATE INDEX listing_item ON public.listing USING btree (item_id, store_id);
+CREATE INDEX listing_override_expiry ON public.listing USING btree (sync_expires_at) WHERE (sync_expires_at IS NOT NULL);
+CREATE INDEX listing_recheck ON public.listing USING btree (recheck_at) WHERE (recheck_at IS NOT NULL);
+CREATE INDEX listing_store ON public.listing USING btree (store_id, id);
+CREATE INDEX listing_zeroed ON public.listing USING btree (store_id, zeroed_at) WHERE (zeroed_at IS NOT NULL);
+
+CREATE INDEX operation_customer ON public.operation USING btree (customer_id, id DESC);
+CREATE INDEX operation_open ON public.operation USING btree (id) WHERE (status = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
+
+CREATE INDEX operation_listing_open ON public.operation_listing USING btree (listing_id) WHERE (status IS NULL);
+CREATE INDEX operation_listing_outcome ON public.operation_listing USING btree (operation_id, outcome_seq) WHERE (status IS NOT NULL);
+CREATE INDEX operation_listing_waiting ON public.operation_listing USING btree (operation_id) WHERE (status IS NULL);
+
+CREATE INDEX outcome_id ON ONLY public.outcome USING btree (id);
+CREATE INDEX outcome_item ON ONLY public.outcome USING btree (item_id, seq DESC);
+CREATE INDEX outcome_listing ON ONLY public.outcome USING btree (listing_id, seq DESC);
+
+CREATE INDEX setting_change_subject ON public.setting_change USING btree (subject_id, id DESC);
+
+CREATE INDEX ship_notice_line_item ON public.ship_notice_line USING btree (item_id);
+
+CREATE INDEX store_customer ON public.store USING btree (customer_id, id);
+CREATE INDEX store_pause ON public.store USING btree (paused_until) WHERE (paused_until IS NOT NULL);
+
+CREATE INDEX store_queue_due ON public.store_queue USING btree (due_at) WHERE (owner IS NULL);
+CREATE INDEX store_queue_owner ON public.store_queue USING btree (owner) WHERE (owner IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION public.ensure_outcome_partitions(days_ahead integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  day date;
+  made integer := 0;
+  name text;
+begin
+  perform pg_advisory_xact_lock(hashtext('evenkeel.outcome_partitions'));
+  for day in select d::date from generate_series((now() at time zone 'utc')::date - 1, (now() at time zone 'utc')::date + days_ahead, interval '1 day') d loop
+    name := 'outcome_' || to_char(day, 'YYYYMMDD');
+    if to_regclass(name) is null then
+      execute format('create table %I (like outcome including defaults including constraints)', name);
+      execute format('alter table outcome attach partition %I for values from (%L) to (%L)', name, day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00');
+      made := made + 1;
+    end if;
+  end loop;
+  return made;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.listing_state(l listing)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN CASE WHEN ((l).parked_code IS NOT NULL) THEN 'FAILED'::text WHEN (((l).revision > (l).synced_revision) AND ((l).in_flight_since IS NOT NULL)) THEN 'IN_FLIGHT'::text WHEN (((l).revision > (l).synced_revision) AND ((l).attempts > 0)) THEN 'RETRYING'::text WHEN ((l).revision > (l).synced_revision) THEN 'PENDING'::text WHEN (l).held THEN 'SKIPPED'::text WHEN (((l).last_synced_quantity IS NULL) OR ((l).last_synced_at IS NULL)) THEN 'NEVER_SYNCED'::text WHEN ((date_trunc('milliseconds'::text, (l).observed_at) > date_trunc('milliseconds'::text, (l).last_synced_at)) AND ((l).observed_quantity <> (l).last_synced_quantity)) THEN 'DRIFTED'::text ELSE 'IN_SYNC'::text END
+;
+
+CREATE OR REPLACE FUNCTION public.publishable_quantity(s store, i item)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case when s.has_own_warehouses then
+    (select least(1000000000, greatest(0, coalesce(sum(l.on_hand::bigint - l.committed - l.unavailable + l.published_inbound), 0)))::integer
+       from inventory_level l join store_warehouse w on w.warehouse_id = l.warehouse_id and w.store_id = s.id
+      where l.item_id = i.id)
+  else least(1000000000, greatest(0, i.available::bigint + i.published_inbound))::integer end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.setting_in_force(mode text, expires_at timestamp with time zone, revert_mode text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN CASE WHEN (expires_at <= now()) THEN revert_mode ELSE mode END
+;
+
+create view item_effective as
+ SELECT i.id AS item_id,
+    i.customer_id,
+    COALESCE(NULLIF(setting_in_force(i.sync_mode, i.sync_expires_at, i.sync_revert_mode), 'CUSTOMER_DEFAULT'::text), c.sync_mode) AS mode
+   FROM item i
+     JOIN customer c ON c.id = i.customer_id;
+
+create view listing_effective as
+ SELECT l.id AS listing_id,
+    l.customer_id,
+    l.item_id,
+    l.store_id,
+    q.mode,
+    q.quantity,
+    g.skips,
+        CASE
+            WHEN cardinality(g.skips) = 0 THEN 'SYNC'::text
+            ELSE 'SKIP'::text
+        END AS decision,
+    listing_state(l.*) AS state
+   FROM listing l
+     JOIN item i ON i.id = l.item_id AND i.customer_id = l.customer_id
+     JOIN store s ON s.id = l.store_id AND s.customer_id = l.customer_id
+     JOIN customer c ON c.id = l.customer_id
+     CROSS JOIN LATERAL ( SELECT COALESCE(NULLIF(setting_in_force(l.sync_mode, l.sync_expires_at, l.sync_revert_mode), 'CUSTOMER_DEFAULT'::text), NULLIF(setting_in_force(i.sync_mode, i.sync_expires_at, i.sync_revert_mode), 'CUSTOMER_DEFAULT'::text), c.sync_mode) AS mode,
+            publishable_quantity(s.*, i.*) AS quantity
+         OFFSET 0) q
+     CROSS JOIN LATERAL ( SELECT array_remove(ARRAY[
+                CASE
+                    WHEN s.connection_status = 'DISCONNECTED'::text THEN 'STORE_DISCONNECTED'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN s.connection_status = 'CREDENTIALS_INVALID'::text THEN 'CREDENTIALS_INVALID'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN NOT s.sync_enabled THEN 'STORE_SYNC_DISABLED'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN s.paused_until > now() THEN 'STORE_PAUSED'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN NOT l.linked THEN 'LISTING_UNLINKED'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN NOT l.active THEN 'LISTING_INACTIVE'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN NOT l.stock_managed THEN 'STOCK_UNMANAGED'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN q.mode = 'NEVER'::text THEN 'POLICY_NEVER'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN q.mode = 'PROCESS_ORDERS_ONLY'::text AND NOT i.process_orders AND NOT (q.quantity = 0 AND COALESCE(l.last_synced_quantity, 0) > 0) THEN 'PROCESS_ORDERS_OFF'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN i.first_received_at IS NULL AND
+                    CASE
+                        WHEN s.has_own_warehouses THEN COALESCE(( SELECT sum(v.published_inbound) AS sum
+                           FROM inventory_level v
+                             JOIN store_warehouse w ON w.warehouse_id = v.warehouse_id AND w.store_id = s.id
+                          WHERE v.item_id = i.id), 0::bigint)
+                        ELSE i.published_inbound::bigint
+                    END <= 0 THEN 'NEVER_RECEIVED'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN s.zero_guard_since IS NOT NULL AND q.quantity = 0 AND l.last_synced_quantity IS DISTINCT FROM 0 THEN 'ZERO_GUARD'::text
+                    ELSE NULL::text
+                END], NULL::text) AS skips
+         OFFSET 0) g;
