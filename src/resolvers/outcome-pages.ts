@@ -66,7 +66,8 @@ export function outcomeConditions(filter: OutcomeFilter): (param: (value: unknow
     if (filter.operationId != null) {
       const operation = param(uuidOf("operation", filter.operationId));
       conditions.push(
-        `o.seq in (select outcome_seq from operation_listing where operation_id = ${operation}::uuid and outcome_seq is not null)`,
+        // With the customer: numbers count each customer's own feed, and the operation may be another's.
+        `(o.customer_id, o.seq) in (select customer_id, outcome_seq from operation_listing where operation_id = ${operation}::uuid and outcome_seq is not null)`,
       );
     }
     if (filter.status != null) conditions.push(`o.status = any(${param(filter.status)}::text[])`);

@@ -102,14 +102,26 @@ function encodeCursor(values: readonly string[]): string {
   return Buffer.from(JSON.stringify(values)).toString("base64url");
 }
 
-const FORM: Readonly<Record<SortColumn["type"], RegExp>> = {
-  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+/** Whether PostgreSQL takes the text as a value of the type: a cursor may have been made by anyone. */
+const IS_VALUE: Readonly<Record<SortColumn["type"], (text: string) => boolean>> = {
+  uuid: (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text),
   // PostgreSQL keeps any text but NUL.
-  text: /^[^\0]*$/,
-  integer: /^-?\d{1,10}$/,
-  bigint: /^\d{1,18}$/,
-  timestamptz: /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d){0,2}$/,
+  text: (text) => !text.includes("\0"),
+  integer: (text) => /^-?\d{1,10}$/.test(text) && Math.abs(Number(text)) < 2 ** 31,
+  bigint: (text) => /^\d{1,18}$/.test(text),
+  timestamptz: isInstant,
 };
+
+/** `2026-11-20 12:00:00.123456+01`, as PostgreSQL writes it; a day and a time that exist. */
+function isInstant(text: string): boolean {
+  const parts = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d{1,6})?[+-](?:0\d|1[0-4])(?::[0-5]\d)?$/.exec(text);
+  const [, day = "", time = ""] = parts ?? [];
+  const instant = new Date(`${day}T${time}Z`);
+  // A day past the month's last is taken for one of the next month.
+  return (
+    !Number.isNaN(instant.getTime()) && instant.toISOString().startsWith(`${day}T${time}`) && !day.startsWith("0000")
+  );
+}
 
 function decodeCursor(argument: string, cursor: string, order: readonly SortColumn[]): readonly string[] {
   const refuse = (): never => {
@@ -124,6 +136,6 @@ function decodeCursor(argument: string, cursor: string, order: readonly SortColu
   if (!Array.isArray(values) || values.length !== order.length) return refuse();
   return order.map(({ type }, index) => {
     const value: unknown = values[index];
-    return typeof value === "string" && FORM[type].test(value) ? value : refuse();
+    return typeof value === "string" && IS_VALUE[type](value) ? value : refuse();
   });
 }

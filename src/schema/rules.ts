@@ -2,9 +2,9 @@
 import { ArrayMaxSize, ArrayMinSize, ValidateBy, ValidateIf } from "class-validator";
 import type { UserErrorCode } from "../terms.js";
 
-/** Text of so many characters after trimming; without NUL, which PostgreSQL cannot keep. Null and absent pass. */
+/** Text of so many characters after trimming; without NUL or half a character, which PostgreSQL cannot keep. Null and absent pass. */
 export function Text(least: number, most: number): PropertyDecorator {
-  return each(isText(least, most), `is text of ${String(least)} to ${String(most)} characters, without NUL`);
+  return each(isText(least, most), `is text of ${String(least)} to ${String(most)} whole characters, without NUL`);
 }
 
 /** A list of such texts. */
@@ -12,7 +12,7 @@ export function Texts(least: number, most: number): PropertyDecorator {
   const fits = isText(least, most);
   return each(
     (value) => Array.isArray(value) && value.every(fits),
-    `holds texts of ${String(least)} to ${String(most)} characters, without NUL`,
+    `holds texts of ${String(least)} to ${String(most)} whole characters, without NUL`,
   );
 }
 
@@ -33,7 +33,11 @@ export const IdempotencyKey = (): PropertyDecorator => Text(1, 200);
 
 function isText(least: number, most: number): (value: unknown) => boolean {
   return (value) =>
-    typeof value === "string" && value.trim().length >= least && value.length <= most && !value.includes("\0");
+    typeof value === "string" &&
+    value.trim().length >= least &&
+    value.length <= most &&
+    !value.includes("\0") &&
+    !/\p{Surrogate}/u.test(value);
 }
 
 function each(

@@ -6,7 +6,7 @@ import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
 import { expressMiddleware } from "@as-integrations/express5";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
-import type { GraphQLSchema } from "graphql";
+import { GraphQLError, type GraphQLSchema, OperationTypeNode } from "graphql";
 import type { Authentication } from "../access/api-tokens.js";
 import type { Viewer } from "../access/viewer.js";
 import { type Context, createContext, type Services } from "../resolvers/context.js";
@@ -96,18 +96,25 @@ async function listen(server: Server, { port, host }: ServerOptions): Promise<vo
   await once(server, "listening");
 }
 
-/** The cost of a document, once Apollo has found it valid. */
+/** What Apollo does not ask of a document that it has found valid: that it can be answered over HTTP, and its cost. */
 function weighing(guard: Guard): ApolloServerPlugin<Context> {
   return {
     requestDidStart: () =>
       Promise.resolve({
-        didResolveOperation: ({ document, request }) => {
+        didResolveOperation: ({ document, operation, request }) => {
           const { variables, operationName } = request;
+          if (operation?.operation === OperationTypeNode.SUBSCRIPTION) return Promise.reject(onlyOverWebSocket());
           const error = guard.costError({ document, variables, operationName });
           return error ? Promise.reject(error) : Promise.resolve();
         },
       }),
   };
+}
+
+function onlyOverWebSocket(): GraphQLError {
+  return new GraphQLError("Subscriptions are answered over WebSocket, at the same URL: graphql-transport-ws.", {
+    extensions: { code: "BAD_USER_INPUT", http: { status: 400 } },
+  });
 }
 
 function addHealth(app: Express, { dataSource }: Services, isAccepting: () => boolean): void {

@@ -209,9 +209,7 @@ class Feed implements OutcomeFeed {
       const oldestKept = tail.last - tail.kept.length + 1;
       if (position < tail.last) {
         if (position + 1 >= oldestKept) return tail.kept.slice(position + 1 - oldestKept);
-        const page = await this.#page(tail.customerId, position, ended);
-        if (page.length > 0) return page;
-        continue;
+        return this.#page(tail.customerId, position, ended);
       }
       // Between the look above and here nothing can have happened: no await stands between them.
       await nextNews(tail, ended);
@@ -219,9 +217,10 @@ class Feed implements OutcomeFeed {
     return [];
   }
 
+  /** For a position that the feed has passed: what follows it, empty only when ended. */
   async #page(customerId: string, position: number, ended: AbortSignal): Promise<readonly OutcomeRow[]> {
     const page = await this.#untilAnswered(ended, () => readAfter(this.dataSource, customerId, position));
-    if (page?.[0] && page[0].seq !== position + 1)
+    if (page && page[0]?.seq !== position + 1)
       throw new CursorExpired("The outcomes after this cursor are no longer kept.");
     return page ?? [];
   }

@@ -171,6 +171,14 @@ describe("a quantity that the store was told already", () => {
   });
 });
 
+test("an operation ends with failures where the store refuses one of its listings for good", async () => {
+  await using stage = await setStage({ items: 2 });
+  stage.shop.remove(OTHER);
+  expect(await syncInventory(stage, SKU, OTHER)).toBe("COMPLETED_WITH_FAILURES");
+  expect(await stage.statuses(SKU)).toEqual(["SUCCEEDED"]);
+  expect(await stage.statuses(OTHER)).toEqual(["FAILED"]);
+});
+
 describe("the mass-zero guard", () => {
   const zero = (stage: Stage, howMany: number) =>
     stage.engine.change((tx) =>

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Fault } from "../../sandbox/sandbox.js";
 import { createHttp } from "../../src/platforms/http.js";
 import { setInventory } from "../../src/sync/record-inventory-change.js";
@@ -167,7 +167,7 @@ function overlaps(shop: TestShop): readonly string[] {
 
 describe("two engines on one database", () => {
   test("bring three shops through a random history of faults to the right quantities, never backwards", async () => {
-    await using database = await createTestDatabase({ poolSize: 40 });
+    const database = await createTestDatabase({ poolSize: 40 });
     const http = createHttp({ allowPrivateStores: true });
     const drivers = sandboxDrivers(http);
     const shops = await Promise.all([
@@ -182,13 +182,17 @@ describe("two engines on one database", () => {
     const engine = (index: number): TestEngine => engines[index] ?? startTestEngine(database, drivers);
     for (const shop of shops) await engine(0).connect(customerId, shop);
     const readers = [0, 1].map((index) => subscribe(customerId, () => engine(index)));
+    onTestFinished(async () => {
+      await Promise.all(engines.map((one) => one.stop(0)));
+      await Promise.all([http.close(), ...shops.map((shop) => shop.close()), ...readers.map((reader) => reader.end())]);
+      await database[Symbol.asyncDispose]();
+    });
 
     const strike = async (blow: Strike): Promise<void> => {
       if (blow.at === "shop") shops[blow.shop]?.fail(blow.fault, { times: blow.times });
       else if (blow.what === "session") await killSessions(database);
       else {
-        const stopping = engine(blow.engine).stop();
-        await stopping;
+        await engine(blow.engine).stop();
         engines[blow.engine] = startTestEngine(database, drivers);
       }
     };
@@ -253,8 +257,6 @@ describe("two engines on one database", () => {
     }
     await Promise.all(engines.map((one) => one.stop()));
     expect(await sql(database.dataSource, `select 1 from worker`)).toEqual([]);
-    await http.close();
-    await Promise.all(shops.map((shop) => shop.close()));
   });
 
   /** Listings that a shop was told an older quantity of after a newer one. */
