@@ -184,7 +184,7 @@ create table mark_task (
   customer_id uuid not null,
   store_id uuid,
   catch_up_only boolean not null,
-  force boolean not null default false,
+  forget_acknowledged boolean not null default false,
   trigger text not null,
   done_to uuid,
   constraint mark_task_pkey PRIMARY KEY (id),

@@ -196,7 +196,7 @@ export async function applyStoreUpdate(tx: Tx, update: PreparedUpdate): Promise<
     storeId,
     catchUpOnly: !moved && !update.warehouses,
     trigger: moved || update.warehouses ? "SETTING_CHANGE" : "CATCH_UP",
-    force: moved,
+    forgetAcknowledged: moved,
   });
 }
 

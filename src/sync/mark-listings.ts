@@ -86,8 +86,8 @@ export interface WideMark {
    */
   readonly catchUpOnly: boolean;
   readonly trigger: SyncTrigger;
-  /** Send also where the store was already told this quantity. */
-  readonly force?: boolean;
+  /** What the store has acknowledged or was seen with is no longer true of it: it is told everything anew. */
+  readonly forgetAcknowledged?: boolean;
 }
 
 /**
@@ -97,8 +97,8 @@ export interface WideMark {
 export async function markWidely(tx: Tx, wide: WideMark): Promise<void> {
   await sql(
     tx,
-    `insert into mark_task (customer_id, store_id, catch_up_only, trigger, force) values ($1, $2, $3, $4, $5)`,
-    [wide.customerId, wide.storeId, wide.catchUpOnly, wide.trigger, wide.force ?? false],
+    `insert into mark_task (customer_id, store_id, catch_up_only, trigger, forget_acknowledged) values ($1, $2, $3, $4, $5)`,
+    [wide.customerId, wide.storeId, wide.catchUpOnly, wide.trigger, wide.forgetAcknowledged ?? false],
   );
 }
 
@@ -110,7 +110,7 @@ interface MarkTask {
   readonly store_id: string | null;
   readonly catch_up_only: boolean;
   readonly trigger: SyncTrigger;
-  readonly force: boolean;
+  readonly forget_acknowledged: boolean;
   readonly done_to: string | null;
 }
 
@@ -119,7 +119,7 @@ export async function workMarkTask(tx: Tx): Promise<boolean> {
   const [task] = await sql<MarkTask>(
     tx,
     // A task that has not begun goes before one that has, so that a huge one lets small ones pass.
-    `select id, customer_id, store_id, catch_up_only, trigger, force, done_to from mark_task
+    `select id, customer_id, store_id, catch_up_only, trigger, forget_acknowledged, done_to from mark_task
       order by done_to is not null, id limit 1 for update skip locked`,
   );
   if (!task) return false;
@@ -132,8 +132,15 @@ export async function workMarkTask(tx: Tx): Promise<boolean> {
     [task.customer_id, task.done_to, MARK_CHUNK, ...(task.store_id === null ? [] : [task.store_id])],
   );
   const last = chunk.at(-1);
-  if (last)
-    await markListings(tx, { listingIds: chunk.map((row) => row.id) }, { trigger: task.trigger, force: task.force });
+  const listingIds = chunk.map((row) => row.id);
+  if (last) await markListings(tx, { listingIds }, { trigger: task.trigger });
+  if (task.forget_acknowledged)
+    await sql(
+      tx,
+      `update listing set last_synced_quantity = null, last_synced_at = null, zeroed_at = null, observed_quantity = null, observed_at = null
+        where id = any($1::uuid[])`,
+      [listingIds],
+    );
   if (last && chunk.length === MARK_CHUNK) {
     await sql(tx, `update mark_task set done_to = $2 where id = $1`, [task.id, last.id]);
   } else {

@@ -165,10 +165,10 @@ function checkSelection(selection: ItemSelection, chosen: readonly unknown[], fi
   }
   const rows = chosen as readonly { id: string; sku: string }[];
   const [named, kind] = "ids" in selection ? ([selection.ids, "ids"] as const) : ([selection.skus, "skus"] as const);
-  if (named.length === 0)
-    throw new UserMistake([{ code: "EMPTY_SELECTION", message: "Name at least one item.", field: [field, kind] }]);
-  const found = new Set(rows.map((row) => (kind === "ids" ? row.id : row.sku)));
   const path = field === kind ? [field] : [field, kind];
+  if (named.length === 0)
+    throw new UserMistake([{ code: "EMPTY_SELECTION", message: "Name at least one item.", field: path }]);
+  const found = new Set(rows.map((row) => (kind === "ids" ? row.id : row.sku)));
   const missing = named.flatMap((name, index) => (found.has(name) ? [] : [{ name, index }]));
   if (missing.length > 0)
     throw new UserMistake(

@@ -246,8 +246,7 @@ describe("stores", () => {
     ],
   ])("%s (%s)", (_, name, input, errors) => stage.expectMistake(name, input(), errors));
 
-  // Ends when checkSelection (src/sync/operations.ts) names the field of an empty list as it names those of unknown ones.
-  test.fails("no SKUs (importListings)", () =>
+  test("no SKUs (importListings)", () =>
     stage.expectMistake("importListings", { storeId: stage.storeId, skus: [] }, [["EMPTY_SELECTION", "skus"]]));
 
   test("a disconnected store imports nothing, and is not connected again by another location alone", async () => {
