@@ -1,7 +1,4 @@
 /** HTTP: GraphQL by Apollo at /graphql, with health beside it; WebSocket on the same path. */
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { setTimeout as delay } from "node:timers/promises";
 import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
 import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
 import { expressMiddleware } from "@as-integrations/express5";
@@ -10,10 +7,10 @@ import type { GraphQLSchema } from "graphql";
 import type { Authentication } from "../access/api-tokens.js";
 import type { Viewer } from "../access/viewer.js";
 import { type Context, createContext, type Services } from "../resolvers/context.js";
-import { sql } from "../sync/sql.js";
 import { bearerToken, UNAUTHENTICATED } from "./bearer.js";
 import { createGuard, type Guard } from "./guard.js";
-import { startSockets } from "./sockets.js";
+import { type Listener, startListener } from "./listener.js";
+import { type Sockets, startSockets } from "./sockets.js";
 
 export interface ServerOptions {
   readonly schema: GraphQLSchema;
@@ -23,18 +20,11 @@ export interface ServerOptions {
   readonly port: number;
 }
 
-export interface RunningServer {
-  readonly port: number;
-  /** Not ready any more, sockets closed 1001, requests under way finished (at most `graceMs`). */
-  stop(graceMs: number): Promise<void>;
-}
-
 const PATH = "/graphql";
 /** A selection of 100,000 SKUs is about 3 MB. */
 const MAX_BODY = "8mb";
-const READY_MS = 2_000;
 
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
+export async function startServer(options: ServerOptions): Promise<Listener> {
   const { schema, services, authentication } = options;
   const guard = createGuard(schema, services.log);
   const apollo = new ApolloServer<Context>({
@@ -50,50 +40,40 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     plugins: [ApolloServerPluginLandingPageDisabled(), weighing(guard)],
   });
   await apollo.start();
-  let isStopping = false;
-  const app = express();
-  app.disable("x-powered-by");
-  addHealth(app, services, () => !isStopping);
   const viewers = new WeakMap<object, Viewer>();
-  app.use(
-    PATH,
-    authenticate(authentication, viewers),
-    express.json({ limit: MAX_BODY }),
-    expressMiddleware(apollo, {
-      context: ({ req }) => {
-        const viewer = viewers.get(req);
-        if (!viewer) throw new Error("A request came past authentication.");
-        return Promise.resolve(createContext(services, viewer, { isLive: false }));
-      },
-    }),
-  );
-  app.get("/", (_request, response) => {
-    response.type("text/plain").send("Evenkeel is running. GraphQL is at /graphql; the README shows a first query.\n");
-  });
-  app.use(requestErrors(services));
-  const server = createServer(app);
-  const sockets = startSockets({ server, path: PATH, schema, guard, services, authentication });
-  await listen(server, options);
-  const address = server.address();
-  return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
-    stop: async (graceMs) => {
-      isStopping = true;
-      const closed = once(server, "close");
-      server.close();
-      await sockets.stop();
-      server.closeIdleConnections();
-      await Promise.race([closed, delay(graceMs, undefined, { ref: false })]);
-      server.closeAllConnections();
-      await apollo.stop();
-    },
+  const addRoutes = (app: Express): void => {
+    app.use(
+      PATH,
+      authenticate(authentication, viewers),
+      express.json({ limit: MAX_BODY }),
+      expressMiddleware(apollo, {
+        context: ({ req }) => {
+          const viewer = viewers.get(req);
+          if (!viewer) throw new Error("A request came past authentication.");
+          return Promise.resolve(createContext(services, viewer, { isLive: false }));
+        },
+      }),
+    );
+    app.get("/", (_request, response) => {
+      response
+        .type("text/plain")
+        .send("Evenkeel is running. GraphQL is at /graphql; the README shows a first query.\n");
+    });
+    app.use(requestErrors(services));
   };
-}
-
-async function listen(server: Server, { port, host }: ServerOptions): Promise<void> {
-  server.listen(port, host);
-  // Rejects where the server emits "error" instead.
-  await once(server, "listening");
+  let sockets: Sockets | null = null;
+  return startListener({
+    ...options,
+    dataSource: services.dataSource,
+    addRoutes,
+    onListening: (server) => {
+      sockets = startSockets({ server, path: PATH, schema, guard, services, authentication });
+    },
+    onStopping: async () => {
+      await sockets?.stop();
+    },
+    onStopped: () => apollo.stop(),
+  });
 }
 
 /** The cost of a document, once Apollo has found it valid. */
@@ -108,25 +88,6 @@ function weighing(guard: Guard): ApolloServerPlugin<Context> {
         },
       }),
   };
-}
-
-function addHealth(app: Express, { dataSource }: Services, isAccepting: () => boolean): void {
-  app.get("/healthz", (_request, response) => {
-    response.json({ status: "alive" });
-  });
-  app.get("/readyz", async (_request, response) => {
-    const late = new AbortController();
-    const answers = await Promise.race([
-      sql(dataSource, "select 1").then(
-        () => true,
-        () => false,
-      ),
-      delay(READY_MS, false, { signal: late.signal }).catch(() => false),
-    ]);
-    late.abort();
-    const isReady = answers && isAccepting();
-    response.status(isReady ? 200 : 503).json({ status: isReady ? "ready" : "not ready" });
-  });
 }
 
 /** Before the body is read: nobody without a token makes us read megabytes. */
