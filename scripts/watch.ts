@@ -33,6 +33,8 @@ const client = createClient({
   connectionParams: { authorization: `Bearer ${token}` },
   lazy: false,
   retryAttempts: Number.POSITIVE_INFINITY,
+  // By default a refused connection, of a gateway that is being restarted, would end it.
+  shouldRetry: () => true,
   onNonLazyError: () => undefined,
 });
 

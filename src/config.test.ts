@@ -48,7 +48,7 @@ describe("configuration", () => {
     ["EVENKEEL_ENCRYPTION_KEY", "c2hvcnQ="],
     ["EVENKEEL_DEMO", "yes"],
     ["EVENKEEL_ALLOW_PRIVATE_STORES", "1"],
-    ["EVENKEEL_ROLE", "worker"],
+    ["EVENKEEL_ROLE", "workers"],
     ["LOG_LEVEL", "loud"],
   ])("%s=%s is refused by its name", (name, value) => {
     const problems = problemsOf({ EVENKEEL_ENCRYPTION_KEY: KEY, [name]: value });

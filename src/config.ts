@@ -1,7 +1,11 @@
 /** What the environment says, parsed once and whole; the only reader of process.env. */
 import { z } from "zod";
 
+/** What a process does: everything, only answer requests, or only work stores. */
+export type Role = "all" | "api" | "worker";
+
 export interface Config {
+  readonly role: Role;
   /** Null: the embedded PostgreSQL. Otherwise a server of the user's. */
   readonly databaseUrl: string | null;
   readonly dataDir: string;
@@ -65,7 +69,7 @@ const variables = {
       )
       .optional(),
   ),
-  EVENKEEL_ROLE: variable(z.literal("all", "must be all: this version runs everything in each process").optional()),
+  EVENKEEL_ROLE: variable(z.enum(["all", "api", "worker"], "must be one of all, api, worker").optional()),
   EVENKEEL_OPERATOR_TOKEN: variable(
     z
       .string()
@@ -95,6 +99,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   if (databaseUrl !== null && !env["EVENKEEL_ENCRYPTION_KEY"])
     problems.push("EVENKEEL_ENCRYPTION_KEY is demanded with DATABASE_URL: 32 bytes as base64");
   const embedded = databaseUrl === null;
+  if (embedded && (env["EVENKEEL_ROLE"] === "api" || env["EVENKEEL_ROLE"] === "worker"))
+    problems.push(
+      "EVENKEEL_ROLE must be all without DATABASE_URL: processes with other roles share a database of yours",
+    );
   const host = env["HOST"] || (embedded ? "127.0.0.1" : "0.0.0.0");
   if (!parsed.success || problems.length > 0) {
     const port = variables.PORT.safeParse(env["PORT"]);
@@ -107,6 +115,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   }
   const given = parsed.data;
   return {
+    role: given.EVENKEEL_ROLE ?? "all",
     databaseUrl,
     dataDir: given.EVENKEEL_DATA_DIR ?? ".evenkeel",
     host,

@@ -12,11 +12,13 @@ import { shopifyDriver } from "./platforms/shopify/connector.js";
 import { webhookDriver } from "./platforms/webhook/connector.js";
 import { woocommerceDriver } from "./platforms/woocommerce/connector.js";
 import { buildSchema } from "./resolvers/build-schema.js";
+import { startListener } from "./server/listener.js";
 import { startServer } from "./server/server.js";
 import { Stops } from "./stops.js";
 import { startOutcomeFeed } from "./sync/outcome-feed.js";
 import { PostgresLeases } from "./sync/queue/postgres-leases.js";
-import { startSyncEngine } from "./sync/sync-engine.js";
+import { NO_SIGNALS, startSignals } from "./sync/signals.js";
+import { type SyncEngine, type SyncEngineDeps, startSyncEngine } from "./sync/sync-engine.js";
 
 export interface Gateway {
   readonly port: number;
@@ -28,11 +30,15 @@ export interface Gateway {
 
 /** Stores that one process works on at a time. */
 const SLOTS = 32;
-const GRACE_MS = 3_000;
+
+/** Ctrl-C of an embedded gateway ends within 5 s; one of several behind a load balancer takes the time to lose nothing. */
+const STOP_EMBEDDED = { unreadyMs: 0, graceMs: 3_000 };
+const STOP_ONE_OF_MANY = { unreadyMs: 2_000, graceMs: 10_000 };
 
 /** Either all of it runs, or nothing is left of it. */
 export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   const stops = new Stops();
+  const how = config.databaseUrl === null ? STOP_EMBEDDED : STOP_ONE_OF_MANY;
   try {
     const { url, secrets } = await database(config, log, stops);
     const encryptionKey = config.encryptionKey ?? Buffer.from(secrets?.encryptionKey ?? "", "base64");
@@ -50,22 +56,38 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     );
     const feed = startOutcomeFeed({ dataSource, log });
     stops.add(() => feed.stop());
-    const queue = new PostgresLeases({ dataSource, databaseUrl: url, log, slots: SLOTS });
-    const engine = startSyncEngine({ dataSource, queue, feed, drivers, encryptionKey, log });
-    stops.add(() => engine.stop(GRACE_MS));
-    const stores = { drivers, encryptionKey, forbiddenUrl: (text: string) => forbiddenStoreUrl(text, config) };
-    const server = await startServer({
-      ...config,
-      schema: buildSchema(),
-      services: { dataSource, feed, engine, stores, log },
-      authentication: createAuthentication(dataSource, operatorToken),
+    // The embedded database lets one gateway in.
+    const signals = config.databaseUrl === null ? NO_SIGNALS : startSignals({ dataSource, databaseUrl: url, log });
+    stops.add(() => signals.stop());
+    const engine =
+      config.role === "api" ? null : startEngine({ url, dataSource, feed, signals, drivers, encryptionKey, log });
+    if (engine) stops.add(() => engine.stop(how.graceMs));
+    signals.listen({
+      onWork: () => engine?.hint(),
+      onOutcomes: (customerId) => {
+        feed.hint(customerId);
+      },
     });
-    stops.add(() => server.stop(GRACE_MS));
+    const hint = (): void => {
+      engine?.hint();
+      signals.work();
+    };
+    const stores = { drivers, encryptionKey, forbiddenUrl: (text: string) => forbiddenStoreUrl(text, config) };
+    const server =
+      config.role === "worker"
+        ? await startListener({ ...config, dataSource })
+        : await startServer({
+            ...config,
+            schema: buildSchema(),
+            services: { dataSource, feed, engine: { hint }, stores, log },
+            authentication: createAuthentication(dataSource, operatorToken),
+          });
+    stops.add(() => server.stop(how));
     let demo: Gateway["demo"] = null;
-    if (config.demo && secrets) {
+    if (config.demo && config.role === "all" && secrets) {
       const [token = "", ...others] = secrets.demoTokens;
       const options = { dataSource, stores, log, tokens: [token, ...others], shopSecret: secrets.demoShopSecret };
-      demo = { ...(await startDemo({ ...options, onChanged: engine.hint })), token };
+      demo = { ...(await startDemo({ ...options, onChanged: hint })), token };
       stops.add(demo.stop);
     }
     return { port: server.port, operatorToken, demo, stop: () => stops.all() };
@@ -73,6 +95,11 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     await stops.all();
     throw error;
   }
+}
+
+function startEngine({ url, ...deps }: Omit<SyncEngineDeps, "queue"> & { readonly url: string }): SyncEngine {
+  const { dataSource, log } = deps;
+  return startSyncEngine({ ...deps, queue: new PostgresLeases({ dataSource, databaseUrl: url, log, slots: SLOTS }) });
 }
 
 async function database(

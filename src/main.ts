@@ -5,8 +5,11 @@ import { EmbeddedPostgresProblem } from "./embedded-postgres.js";
 import { type Gateway, startGateway } from "./gateway.js";
 import { createLog } from "./log.js";
 
-/** Whatever hangs, Ctrl-C ends within 5 s: the embedded database then recovers at the next start. */
-const FORCED_EXIT_MS = 4_800;
+/**
+ * Whatever hangs, Ctrl-C ends within 5 s: the embedded database then recovers at the next start. One of several processes on
+ * a database of one's own has 25 s, so that a rolling restart loses nothing.
+ */
+const FORCED_EXIT_MS = { embedded: 4_800, ownDatabase: 24_000 };
 
 async function main(): Promise<void> {
   const config = await checkedConfig();
@@ -14,7 +17,8 @@ async function main(): Promise<void> {
   const starting = startGateway(config, log);
   const stop = (signal: NodeJS.Signals): void => {
     process.stdout.write(`${signal}: stopping …\n`);
-    setTimeout(() => process.exit(1), FORCED_EXIT_MS).unref();
+    const { embedded, ownDatabase } = FORCED_EXIT_MS;
+    setTimeout(() => process.exit(1), config.databaseUrl === null ? embedded : ownDatabase).unref();
     starting
       .then((gateway) => gateway.stop())
       .then(
@@ -48,7 +52,7 @@ function greeting(config: Config, { port, demo }: Gateway): string {
     "",
     "Evenkeel is ready.",
     "",
-    `  GraphQL   ${url}/graphql  (HTTP and WebSocket)`,
+    ...(config.role === "worker" ? [] : [`  GraphQL   ${url}/graphql  (HTTP and WebSocket)`]),
     `  health    ${url}/readyz`,
   ];
   if (!demo) return [...lines, "", ""].join("\n");

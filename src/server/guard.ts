@@ -8,6 +8,7 @@ import {
   GraphQLError,
   type GraphQLFormattedError,
   type GraphQLSchema,
+  getOperationAST,
   parse,
   specifiedRules,
   type ValidationRule,
@@ -33,11 +34,9 @@ interface GuardedOperation {
 
 export interface Guard {
   readonly parseOptions: { readonly maxTokens: number };
-  /** Beside graphql-js's own. */
-  readonly validationRules: readonly ValidationRule[];
-  /** Of a valid document; null where its cost is within the limit. */
+  /** Of a document that graphql-js finds valid; null where its depth and cost are within the limits. */
   costError(operation: GuardedOperation): GraphQLError | null;
-  /** Parses, validates and weighs. For who has no Apollo to do the first two. */
+  /** Parses, validates, finds the operation and weighs. For who has no Apollo to do the first three. */
   check(
     query: string,
     rest: Omit<GuardedOperation, "document">,
@@ -48,8 +47,10 @@ export interface Guard {
 
 export function createGuard(schema: GraphQLSchema, log: Log): Guard {
   const parseOptions = { maxTokens: MAX_TOKENS };
-  const validationRules = [depthRule];
   const costError = ({ document, variables, operationName }: GuardedOperation): GraphQLError | null => {
+    // Not among the rules that Apollo validates by: it gives whatever they say a code of its own.
+    const [tooDeep] = validate(schema, document, [depthRule]);
+    if (tooDeep) return tooDeep;
     try {
       const cost = getComplexity({
         schema,
@@ -68,7 +69,6 @@ export function createGuard(schema: GraphQLSchema, log: Log): Guard {
   };
   return {
     parseOptions,
-    validationRules,
     costError,
     check: (query, rest) => {
       let document: DocumentNode;
@@ -77,8 +77,9 @@ export function createGuard(schema: GraphQLSchema, log: Log): Guard {
       } catch (error) {
         return { errors: [withCode(error, "GRAPHQL_PARSE_FAILED")] };
       }
-      const errors = validate(schema, document, [...specifiedRules, ...validationRules], { maxErrors: MAX_ERRORS });
+      const errors = validate(schema, document, specifiedRules, { maxErrors: MAX_ERRORS });
       if (errors.length > 0) return { errors: errors.map((error) => withCode(error, "GRAPHQL_VALIDATION_FAILED")) };
+      if (!getOperationAST(document, rest.operationName)) return { errors: [unknownOperation(rest.operationName)] };
       const tooMuch = costError({ document, ...rest });
       return tooMuch ? { errors: [tooMuch] } : { document };
     },
@@ -124,6 +125,13 @@ function tooCostly(why: string): GraphQLError {
     `This document asks for too much: ${why}. The limits are a cost of ${String(MAX_COST)}, a depth of ${String(MAX_DEPTH)} and ${String(MAX_TOKENS)} tokens. Ask for smaller pages, or in several requests.`,
     { extensions: { code: "COST_LIMIT_EXCEEDED", http: { status: 400 } } },
   );
+}
+
+function unknownOperation(name: string | null | undefined): GraphQLError {
+  const message = name
+    ? `Unknown operation named ${JSON.stringify(name)}.`
+    : "Must provide operation name if query contains multiple operations.";
+  return new GraphQLError(message, { extensions: { code: "OPERATION_RESOLUTION_FAILURE" } });
 }
 
 function withCode(error: unknown, code: string): GraphQLError {

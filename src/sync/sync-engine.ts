@@ -9,12 +9,13 @@ import { markListings, markWidely, workMarkTask } from "./mark-listings.js";
 import { startOperationRunner } from "./operation-runner.js";
 import type { OutcomeFeed } from "./outcome-feed.js";
 import type { StoreQueue } from "./queue/queue.js";
+import { NO_SIGNALS, type Signals } from "./signals.js";
 import { sql, type Tx } from "./sql.js";
 import { StoreConnections } from "./store-connections.js";
 import { Waker } from "./waker.js";
 
 export interface SyncEngine {
-  /** Call after each commit that may have marked something: work then starts at once instead of at the next poll. */
+  /** A hint that a commit, here or elsewhere, may have marked something: work then starts at once, not at the next poll. */
   readonly hint: () => void;
   /** Stops claiming, finishes what is in flight (at most `graceMs`), hands the stores back. */
   stop(graceMs: number): Promise<void>;
@@ -24,6 +25,8 @@ export interface SyncEngineDeps {
   readonly dataSource: DataSource;
   readonly queue: StoreQueue;
   readonly feed: OutcomeFeed;
+  /** Tells the other processes what was committed here; absent where there are none. */
+  readonly signals?: Signals;
   readonly drivers: ReadonlyMap<Platform, PlatformDriver>;
   readonly encryptionKey: Buffer;
   readonly log: Log;
@@ -40,7 +43,7 @@ const PARTITIONS_MS = 3_600_000;
 const PARTITION_DAYS = 14;
 
 export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
-  const { dataSource, queue, feed, log } = deps;
+  const { dataSource, queue, feed, signals = NO_SIGNALS, log } = deps;
   const random = deps.random ?? Math.random;
   const connections = new StoreConnections(dataSource, deps.drivers, deps.encryptionKey);
   const stopped = new AbortController();
@@ -51,6 +54,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     random,
     onMarked: () => {
       queue.hint();
+      signals.work();
     },
   });
   const dispatcher = new Dispatcher({
@@ -60,18 +64,23 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     random,
     onSettled: (customerId, answered) => {
       feed.hint(customerId);
+      signals.outcomes(customerId);
       if (answered) operations.hint();
     },
   });
   queue.run((hold) => dispatcher.drain(hold));
 
   const marks = startClock({ everyMs: MARK_POLL_MS, name: "marking", log, signal: stopped.signal }, async () => {
-    while (await dataSource.transaction((tx) => workMarkTask(tx))) queue.hint();
+    while (await dataSource.transaction((tx) => workMarkTask(tx))) {
+      queue.hint();
+      signals.work();
+    }
   });
   const gates = startClock({ everyMs: CLOCK_MS, name: "opening gates", log, signal: stopped.signal }, async () => {
     const opened = await dataSource.transaction(openGates);
     if (opened > 0) {
       queue.hint();
+      signals.work();
       marks.tick();
     }
   });

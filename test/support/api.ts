@@ -106,7 +106,7 @@ export async function startTestApi({ allowPrivateStores = true } = {}): Promise<
     services: { dataSource, feed, engine, stores: { drivers, encryptionKey: ENCRYPTION_KEY, forbiddenUrl }, log },
     authentication: createAuthentication(dataSource, OPERATOR_TOKEN),
   });
-  stops.add(() => server.stop(GRACE_MS));
+  stops.add(() => server.stop({ unreadyMs: 0, graceMs: GRACE_MS }));
   const url = `http://127.0.0.1:${String(server.port)}/graphql`;
 
   const query: TestApi["query"] = async (token, text, variables = {}) => {

@@ -79,13 +79,18 @@ export async function operationStatuses(api: Api, customerId: string): Promise<r
 
 /** Awaits that every operation has ended and no listing waits for anything. */
 export async function settled(api: Api, customerId: string): Promise<void> {
-  const text = `query ($customerId: ID!) {
-    items(customerId: $customerId, filter: { listingState: [PENDING, IN_FLIGHT, RETRYING] }, first: 1) { totalCount }
-  }`;
   await until(async () => {
     const open = (await operationStatuses(api, customerId)).some((status) => /QUEUED|RUNNING/.test(status));
-    return !open && Counted.parse(await api.query(text, { customerId })).items.totalCount === 0;
+    return !open && (await listingsIn(api, customerId, "PENDING", "IN_FLIGHT", "RETRYING")) === 0;
   });
+}
+
+/** How many of the customer's items have a listing in one of these states. */
+export async function listingsIn(api: Api, customerId: string, ...states: readonly string[]): Promise<number> {
+  const text = `query ($customerId: ID!, $states: [ListingState!]) {
+    items(customerId: $customerId, filter: { listingState: $states }, first: 1) { totalCount }
+  }`;
+  return Counted.parse(await api.query(text, { customerId, states })).items.totalCount;
 }
 
 const Outcomes = z.object({

@@ -59,6 +59,8 @@ export function subscribe(
     webSocketImpl: WebSocket,
     connectionParams: { authorization: `Bearer ${token}` },
     retryAttempts: Number.POSITIVE_INFINITY,
+    // By default a refused connection, of a gateway that is being restarted, ends the subscription.
+    shouldRetry: () => true,
     // The default waits seconds after a loss: here there are many.
     retryWait: () => new Promise((resolve) => setTimeout(resolve, 50)),
     on: {
