@@ -4,7 +4,7 @@ import type { Log } from "../log.js";
 import type { ConnectStoreDeps } from "../sync/connect-store.js";
 import type { OutcomeFeed } from "../sync/outcome-feed.js";
 import type { SyncEngine } from "../sync/sync-engine.js";
-import { createLoaders, type Loaders } from "./loaders.js";
+import { createLoaders, liveLoaders, type Loaders } from "./loaders.js";
 
 /** What every request shares. */
 export interface Services {
@@ -23,5 +23,7 @@ export interface Context extends Services {
 }
 
 export function createContext(services: Services, viewer: Viewer, options: { readonly isLive: boolean }): Context {
-  return { ...services, viewer, loaders: createLoaders(services.dataSource, viewer, options) };
+  const { dataSource } = services;
+  const loaders = options.isLive ? liveLoaders(dataSource, viewer) : createLoaders(dataSource, viewer, options);
+  return { ...services, viewer, loaders };
 }

@@ -1,8 +1,9 @@
 /**
  * Batched reads by key, each limited to what the viewer may see: a foreign row is null, as one that does not exist.
  *
- * A request's loaders cache for its life; a subscription's live as long as it does, so they cache nothing, and they outlast a
- * restart of the database, so that no outcome reaches a subscriber half read.
+ * A request's loaders cache for its life. Those of subscriptions live long, so they cache nothing; they outlast a restart of
+ * the database, so that no outcome reaches a subscriber half read; and all subscribers who may see the same share them, so that
+ * what a hundred dashboards ask about one outcome is one query.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import DataLoader from "dataloader";
@@ -43,12 +44,24 @@ export interface Loaders {
   readonly progressOfOperation: ById<OperationProgress>;
 }
 
+const live = new WeakMap<DataSource, Map<string | null, Loaders>>();
+
+/** Of all subscriptions of viewers who may see the same. */
+export function liveLoaders(dataSource: DataSource, viewer: Viewer): Loaders {
+  const ofDatabase = live.get(dataSource) ?? new Map<string | null, Loaders>();
+  live.set(dataSource, ofDatabase);
+  const loaders = ofDatabase.get(viewer.customerId) ?? createLoaders(dataSource, viewer, { isLive: true });
+  ofDatabase.set(viewer.customerId, loaders);
+  return loaders;
+}
+
 export function createLoaders(dataSource: DataSource, viewer: Viewer, options: { readonly isLive: boolean }): Loaders {
   const { customerId } = viewer;
   const loader = <Value>(read: (ids: readonly string[]) => Promise<(id: string) => Value>): DataLoader<string, Value> =>
     new DataLoader(
       async (ids) => {
-        const valueOf = await (options.isLive ? outlastingRestarts(() => read(ids)) : read(ids));
+        const distinct = [...new Set(ids)];
+        const valueOf = await (options.isLive ? outlastingRestarts(() => read(distinct)) : read(distinct));
         return ids.map(valueOf);
       },
       { cache: !options.isLive },

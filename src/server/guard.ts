@@ -85,11 +85,11 @@ export function createGuard(schema: GraphQLSchema, log: Log): Guard {
     },
     format: (error, formatted) => {
       const cause = error instanceof GraphQLError ? error.originalError : error;
-      // Ours carry a code and no cause; graphql-js's own about the request have no cause either.
-      const isOurs = !cause || cause instanceof GraphQLError || (cause instanceof Error && "extensions" in cause);
-      const code = formatted.extensions?.["code"];
-      if (isOurs && code !== "INTERNAL_SERVER_ERROR")
-        return { ...formatted, extensions: { code: "BAD_USER_INPUT", ...formatted.extensions } };
+      if (error instanceof GraphQLError && isForSender(error)) {
+        // Apollo calls what has no code a failure of ours; `http` is a word to Apollo, not to the sender.
+        const { http: _http, ...extensions } = { ...formatted.extensions };
+        return { ...formatted, extensions: { ...extensions, code: error.extensions["code"] ?? "BAD_USER_INPUT" } };
+      }
       log.error({ err: cause ?? error, path: formatted.path }, "a request failed for a reason of ours");
       return {
         message: "Something went wrong on our side. Trying again is safe where the mutation has an idempotency key.",
@@ -98,6 +98,16 @@ export function createGuard(schema: GraphQLSchema, log: Log): Guard {
       };
     },
   };
+}
+
+/**
+ * Whether an error's words are meant for who sent the document: ours are where they carry a code, graphql-js's own where they are
+ * about the request. Those about what we answered, such as a word that an enum does not have, are ours to mend.
+ */
+function isForSender({ extensions, path, originalError }: GraphQLError): boolean {
+  if (extensions["code"] !== undefined) return extensions["code"] !== "INTERNAL_SERVER_ERROR";
+  // Of no field: a variable's value. Of a field: an argument's, or else what came of it.
+  return !path || (originalError instanceof GraphQLError && originalError.message.startsWith('Argument "'));
 }
 
 const depthRule: ValidationRule = maxDepthRule({

@@ -45,17 +45,26 @@ export function startSockets(options: SocketsOptions): Sockets {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES });
   const viewers = new Map<WebSocket, Viewer>();
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (new URL(request.url ?? "/", "http://localhost").pathname !== path) {
+    // Not by URL's parser, which throws at what anybody may send, such as `//`.
+    if (request.url?.split("?", 1)[0] !== path) {
+      // Node no longer listens: a client that has gone would end the process.
+      socket.on("error", () => undefined);
       socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n");
       return;
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       sockets.emit("connection", webSocket, request);
+      // graphql-ws prints each bad frame of a client past the log, with its stack. ws has closed the socket by then.
+      webSocket.removeAllListeners("error").on("error", (error) => {
+        services.log.debug({ err: error }, "a client broke its socket");
+      });
     });
   };
   server.on("upgrade", upgrade);
   const protocol = useServer<Record<string, unknown>, Acknowledged>(
     {
+      // Otherwise the words of an error that nobody expected stand in the reason of the close.
+      isProd: true,
       connectionInitWaitTimeout: INIT_WAIT_MS,
       onConnect: async ({ connectionParams, extra }) => {
         const token = bearerToken(connectionParams?.["authorization"]);

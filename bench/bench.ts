@@ -1,0 +1,73 @@
+/**
+ * `npm run bench [-- NAME…]`: what the promises cost, each figure beside a control that does the same with as little as
+ * possible. Builds first: latency, feed, memory and start measure the built gateway in a process of its own, resync the
+ * engine's source. Pipe the JSON lines with `npm run --silent bench`.
+ */
+import { execFileSync } from "node:child_process";
+import { parseArgs } from "node:util";
+import { Stops } from "../src/stops.js";
+import { feed } from "./feed.js";
+import { latency } from "./latency.js";
+import { memory } from "./memory.js";
+import { type Bench, type BenchOptions, type Figure, jsonLine, table } from "./report.js";
+import { resync } from "./resync.js";
+import { start } from "./start.js";
+
+const BENCHES: Readonly<Record<string, Bench>> = { latency, resync, feed, memory, start };
+const DEFAULTS = { samples: 600, listings: 10_000, rounds: 3, outcomes: 2_000, seconds: 10 };
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, { type: "string" as const }])),
+  });
+  const unknown = positionals.filter((name) => !(name in BENCHES));
+  if (unknown.length > 0)
+    throw new Error(`There is no bench ${unknown.join(", ")}: there are ${Object.keys(BENCHES).join(", ")}.`);
+  const count = (name: keyof typeof DEFAULTS): number => {
+    const given = Number(values[name] ?? DEFAULTS[name]);
+    if (!Number.isSafeInteger(given) || given < 1) throw new Error(`--${name} must be a whole number, 1 or more.`);
+    return given;
+  };
+  const options = {
+    samples: count("samples"),
+    listings: count("listings"),
+    rounds: count("rounds"),
+    outcomes: count("outcomes"),
+    seconds: count("seconds"),
+  };
+  execFileSync("npm", ["run", "--silent", "build"], { stdio: ["ignore", 2, 2] });
+  const figures: Figure[] = [];
+  for (const [name, bench] of Object.entries(BENCHES)) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    for (const figure of await run(name, bench, options)) {
+      figures.push(figure);
+      process.stdout.write(jsonLine(figure));
+    }
+  }
+  process.stderr.write(`\n${table(figures)}`);
+}
+
+/** Nothing that it started is left, also where it fails or a signal ends it. */
+async function run(name: string, bench: Bench, options: BenchOptions): Promise<readonly Figure[]> {
+  const stops = new Stops();
+  const stop = (): void => {
+    void stops.all().finally(() => process.exit(1));
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
+  const note = (text: string): void => {
+    process.stderr.write(`${name}: ${text}\n`);
+  };
+  try {
+    const figures = await bench(options, { stops, note });
+    return figures.map((figure) => ({ bench: name, ...figure }));
+  } finally {
+    await stops.all();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
