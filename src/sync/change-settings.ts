@@ -210,7 +210,7 @@ export async function endExpiredOverrides(tx: Tx): Promise<number> {
     tx,
     /* sql */ `
     with ended as materialized (
-      select id, sync_mode as mode from item where sync_expires_at <= now() order by id limit 500 for update skip locked
+      select id, sync_mode as mode from item where sync_expires_at <= now() order by sync_expires_at limit 500 for update skip locked
     )
     update item i set sync_mode = i.sync_revert_mode, sync_revert_mode = null, sync_expires_at = null, sync_note = null,
            sync_updated_at = now(), sync_updated_by = $1, updated_at = now()
@@ -222,7 +222,7 @@ export async function endExpiredOverrides(tx: Tx): Promise<number> {
     tx,
     /* sql */ `
     with ended as materialized (
-      select id, sync_mode as mode from listing where sync_expires_at <= now() order by id limit 500 for update skip locked
+      select id, sync_mode as mode from listing where sync_expires_at <= now() order by sync_expires_at limit 500 for update skip locked
     )
     update listing l set sync_mode = nullif(l.sync_revert_mode, 'CUSTOMER_DEFAULT'), sync_revert_mode = null, sync_expires_at = null,
            sync_note = null, sync_updated_at = now(), sync_updated_by = $1

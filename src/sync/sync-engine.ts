@@ -109,13 +109,16 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   };
 }
 
-/** Ends timed overrides and pauses, and marks what is to be looked at again. Answers how many things it touched. */
+/**
+ * Ends timed overrides and pauses, and marks what is to be looked at again. Answers how many things it touched. Each is looked
+ * for in the order of its time, so that its index is read and never the table; who skips what is locked cannot deadlock.
+ */
 export async function openGates(tx: Tx): Promise<number> {
   const overrides = await endExpiredOverrides(tx);
   const stores = await sql<{ id: string; customer_id: string }>(
     tx,
     `update store set paused_until = null
-      where id in (select id from store where paused_until <= now() order by id limit 100 for update skip locked)
+      where id in (select id from store where paused_until <= now() order by paused_until limit 100 for update skip locked)
       returning id, customer_id`,
   );
   for (const store of stores)
@@ -123,7 +126,7 @@ export async function openGates(tx: Tx): Promise<number> {
   const rechecks = await sql<{ id: string }>(
     tx,
     `update listing set recheck_at = null
-      where id in (select id from listing where recheck_at <= now() order by id limit 500 for update skip locked)
+      where id in (select id from listing where recheck_at <= now() order by recheck_at limit 500 for update skip locked)
       returning id`,
   );
   if (rechecks.length > 0)
