@@ -185,7 +185,7 @@ function subscribe({ url, token, query, customerId, after }: Subscription): Read
       ).then(() => undefined),
     result: () => ({ missed, twice, outcome }),
     close: async () => {
-      await Promise.all(clients.map((client) => client.dispose()));
+      for (const client of clients) await client.dispose();
     },
   };
 }

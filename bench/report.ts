@@ -27,9 +27,9 @@ export interface BenchOptions {
 /** `note` tells a person what goes on. What is started goes to `stops`, which are called at the end, and at Ctrl-C. */
 export type Bench = (options: BenchOptions, run: BenchRun) => Promise<readonly Omit<Figure, "bench">[]>;
 
-export interface BenchRun {
+interface BenchRun {
   readonly stops: Stops;
-  note(text: string): void;
+  readonly note: (text: string) => void;
 }
 
 /** Three significant digits: more would be noise. */

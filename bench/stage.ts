@@ -155,7 +155,9 @@ export function forkChild(file: string, question: object, stops: Stops): ChildPr
 /** Its next message. Both ends stand in this folder, so the caller names its type. Throws where it ends instead. */
 export async function answerOf<T>(child: ChildProcess): Promise<T> {
   const gone = new AbortController();
-  child.once("exit", () => gone.abort(new Error(`${child.spawnargs.at(-2) ?? "A child"} ended.`)));
+  child.once("exit", () => {
+    gone.abort(new Error(`${child.spawnargs.at(-2) ?? "A child"} ended.`));
+  });
   const [message] = (await once(child, "message", { signal: gone.signal })) as [T];
   return message;
 }

@@ -3,4 +3,8 @@ import { Foundation1763900000000 } from "./1763900000000-foundation.js";
 import { EffectiveState1763900001000 } from "./1763900001000-effective-state.js";
 import { ForgetAcknowledged1763900002000 } from "./1763900002000-forget-acknowledged.js";
 
-export const migrations = [Foundation1763900000000, EffectiveState1763900001000, ForgetAcknowledged1763900002000] as const;
+export const migrations = [
+  Foundation1763900000000,
+  EffectiveState1763900001000,
+  ForgetAcknowledged1763900002000,
+] as const;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 /** What a process does: everything, only answer requests, or only work stores. */
-export type Role = "all" | "api" | "worker";
+type Role = "all" | "api" | "worker";
 
 export interface Config {
   readonly role: Role;

@@ -104,7 +104,8 @@ class PostgresSignals implements Signals {
       try {
         await this.#listenOn(client, listener);
       } catch (error) {
-        if (!this.#stopped.signal.aborted) this.log.warn({ err: error }, "signals of other processes are not heard; polls go on");
+        if (!this.#stopped.signal.aborted)
+          this.log.warn({ err: error }, "signals of other processes are not heard; polls go on");
       }
       await client.end().catch(() => undefined);
       await delay(RECONNECT_MS, undefined, { signal }).catch(() => undefined);

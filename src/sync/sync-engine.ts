@@ -113,7 +113,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
  * Ends timed overrides and pauses, and marks what is to be looked at again. Answers how many things it touched. Each is looked
  * for in the order of its time, so that its index is read and never the table; who skips what is locked cannot deadlock.
  */
-export async function openGates(tx: Tx): Promise<number> {
+async function openGates(tx: Tx): Promise<number> {
   const overrides = await endExpiredOverrides(tx);
   const stores = await sql<{ id: string; customer_id: string }>(
     tx,
@@ -135,7 +135,7 @@ export async function openGates(tx: Tx): Promise<number> {
 }
 
 /** Wakes every store that has due listings and is not queued. Answers how many. */
-export async function sweepForgotten(tx: Tx): Promise<number> {
+async function sweepForgotten(tx: Tx): Promise<number> {
   const woken = await sql(
     tx,
     /* sql */ `

@@ -34,7 +34,9 @@ const gatewayOn = (url: string): Promise<RunningGateway> =>
 async function shopsWith(items: number): Promise<readonly ShopToConnect[]> {
   const woocommerce = await startWooCommerceShop({ latencyMs: 5 });
   const webhook = await startWebhookShop({ latencyMs: 5 });
-  onTestFinished(async () => void (await Promise.all([woocommerce.close(), webhook.close()])));
+  onTestFinished(async () => {
+    await Promise.all([woocommerce.close(), webhook.close()]);
+  });
   for (const sku of skusOf(items)) woocommerce.add({ sku, stockQuantity: 0 });
   return [
     {
@@ -284,7 +286,9 @@ describe(`sixteen writers (TEST_SEED=${String(seed)})`, () => {
       const followers: Subscriber[] = [];
       const token = await tokenOf(gateway, customerId);
       const follow = (): void => void followers.push(subscribe({ ...gateway, token }, { customerId, after: "0" }));
-      onTestFinished(async () => void (await Promise.all(followers.map((follower) => follower.leave()))));
+      onTestFinished(async () => {
+        await Promise.all(followers.map((follower) => follower.leave()));
+      });
       let crashes = Promise.resolve();
       let changes = 0;
       follow();

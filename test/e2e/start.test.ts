@@ -166,7 +166,9 @@ test("eight processes that start at once on an empty database all become ready, 
   const env = { DATABASE_URL: database.url, EVENKEEL_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString("base64") };
   const starts = await Promise.allSettled(Array.from({ length: 8 }, () => aGateway({ env })));
   const gateways = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
-  onTestFinished(async () => void (await Promise.all(gateways.map((gateway) => gateway.kill()))));
+  onTestFinished(async () => {
+    await Promise.all(gateways.map((gateway) => gateway.kill()));
+  });
   expect(starts.filter(({ status }) => status === "rejected")).toEqual([]);
   const applied = await sql<{ name: string }>(database.dataSource, "select name from migrations order by id");
   expect(applied.map(({ name }) => name)).toEqual(migrations.map(({ name }) => name));

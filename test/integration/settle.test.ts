@@ -313,7 +313,7 @@ describe("a claim", () => {
   test("has revision and stock of one moment, however fast the changes come", async () => {
     const world = await aCustomer(db.dataSource, { items: 200, onHand: 5 });
     const { storeId } = await aSettledStore(db.dataSource, world, { lastSynced: 5 });
-    let writing = true;
+    const writing = new AbortController();
     const writers = [0, 1, 2, 3].map(async (writer) => {
       for (let round = 0; round < 40; round += 1)
         await adjust(
@@ -324,13 +324,13 @@ describe("a claim", () => {
     });
     const claimer = (async () => {
       let torn = 0;
-      while (writing)
+      while (!writing.signal.aborted)
         for (const { revision, policy } of await claim(storeId))
           if (policy.levels[0]?.onHand !== 5 + revision) torn += 1;
       return torn;
     })();
     await Promise.all(writers);
-    writing = false;
+    writing.abort();
     expect(await claimer).toBe(0);
   });
 

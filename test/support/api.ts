@@ -30,8 +30,7 @@ const Body = z.object({
   data: z.record(z.string(), z.unknown()).nullish(),
   errors: z.array(ErrorShape).optional(),
 });
-export type ApiError = z.infer<typeof ErrorShape>;
-export type ApiBody = z.infer<typeof Body>;
+type ApiBody = z.infer<typeof Body>;
 
 export interface ApiAnswer {
   readonly status: number;
@@ -62,9 +61,9 @@ export interface TestApi extends AsyncDisposable {
   operationEnd(id: string): Promise<OperationEnd>;
 }
 
-export type Mutated<Payload> = Payload & { readonly userErrors: readonly UserError[] };
+type Mutated<Payload> = Payload & { readonly userErrors: readonly UserError[] };
 
-export interface OperationEnd {
+interface OperationEnd {
   readonly status: string;
   readonly total: number;
   readonly processed: number;

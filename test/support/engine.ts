@@ -174,12 +174,12 @@ export interface Stage extends AsyncDisposable {
   adjust(onHandDelta: number, ...skus: readonly string[]): Promise<unknown>;
 }
 
-export interface StagedStore {
+interface StagedStore {
   readonly connection_status: string;
   readonly zero_guard_since: Date | null;
 }
 
-export interface StagedListing {
+interface StagedListing {
   readonly id: string;
   readonly item_id: string;
   readonly external_id: string;

@@ -13,7 +13,7 @@ export interface FoundText {
   /** As a userError names it: the entries of a list of texts are the list itself. */
   readonly path: readonly string[];
   /** The whole input with this text there instead. */
-  replace(text: string): object;
+  readonly replace: (text: string) => object;
 }
 
 /** Every `"x"` within, and every list of them. */

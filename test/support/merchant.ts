@@ -133,7 +133,7 @@ const Listings = z.object({
     }),
   }),
 });
-export type SeenListing = z.infer<typeof Listings>["store"]["listings"]["nodes"][number];
+type SeenListing = z.infer<typeof Listings>["store"]["listings"]["nodes"][number];
 
 /** A store's listings, at most 250. */
 export async function listingsOf(api: Api, storeId: string): Promise<readonly SeenListing[]> {

@@ -44,7 +44,7 @@ const modes = Object.values(SyncMode);
 const settingModes = Object.values(SyncSettingMode);
 
 /** Times around now, now itself and its neighbouring milliseconds included. */
-export function instantsAround(now: Date): fc.Arbitrary<Date> {
+function instantsAround(now: Date): fc.Arbitrary<Date> {
   return fc
     .oneof(fc.constantFrom(-1, 0, 1), fc.integer({ min: -86_400_000, max: 86_400_000 }))
     .map((offset) => new Date(now.getTime() + offset));

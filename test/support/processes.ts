@@ -24,7 +24,7 @@ export async function killProcess(pid: number): Promise<void> {
 }
 
 /** Pids of all processes whose command line has this text. */
-export function processesWith(text: string): readonly number[] {
+function processesWith(text: string): readonly number[] {
   return commandLines().flatMap(({ pid, line }) => (line.includes(text) && pid !== process.pid ? [pid] : []));
 }
 

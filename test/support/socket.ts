@@ -8,7 +8,7 @@ const Message = z.looseObject({ type: z.string(), id: z.string().optional(), pay
 const Errors = z.array(z.looseObject({ message: z.string(), extensions: z.looseObject({ code: z.string() }) }));
 const Result = z.object({ data: z.unknown(), errors: Errors.optional() });
 
-export interface SocketAnswer {
+interface SocketAnswer {
   readonly data: unknown;
   readonly codes: readonly string[];
   /** Everything that was said, as text. */
@@ -19,6 +19,7 @@ export interface Socket extends AsyncDisposable {
   /** Null while it is open. */
   closeCode(): number | null;
   send(message: object): void;
+  sendRaw(frame: string | Buffer): void;
   /** One query or mutation, or the first that comes of a subscription. */
   run(query: string, variables?: object): Promise<SocketAnswer>;
   /** Begins a subscription whose messages nobody reads; answers when the server has taken it or refused it. */
@@ -52,6 +53,9 @@ export async function openSocket(url: string, token?: string | null): Promise<So
   return {
     closeCode: () => closeCode,
     send,
+    sendRaw: (frame) => {
+      socket.send(frame);
+    },
     subscribe: (query, variables) => {
       subscribe(query, variables);
     },

@@ -7,9 +7,6 @@ import { newUuid, type ProcessOrdersManagement, type SyncMode } from "../../src/
 
 export const BY = "test";
 
-export const inTransaction = <T>(dataSource: DataSource, work: (tx: Tx) => Promise<T>): Promise<T> =>
-  dataSource.transaction(work);
-
 export interface World {
   readonly customerId: string;
   readonly skus: readonly string[];
