@@ -4,7 +4,7 @@ import type { Log } from "../log.js";
 import type { ConnectStoreDeps } from "../sync/connect-store.js";
 import type { OutcomeFeed } from "../sync/outcome-feed.js";
 import type { SyncEngine } from "../sync/sync-engine.js";
-import { createLoaders, liveLoaders, type Loaders } from "./loaders.js";
+import { createLoaders, type Loaders, liveLoaders } from "./loaders.js";
 
 /** What every request shares. */
 export interface Services {

@@ -33,7 +33,7 @@ export class CustomerResolver {
     @Ctx() ctx: Context,
   ): Promise<Connection<CustomerEntity>> {
     return readPage<{ id: string }, CustomerEntity>(
-      ctx.dataSource,
+      ctx.loaders.atOnce,
       {
         columns: "c.id",
         from: `from customer c where ($1::uuid is null or c.id = $1)
@@ -67,7 +67,7 @@ export class CustomerResolver {
     @Ctx() ctx: Context,
   ): Promise<Connection<StoreEntity>> {
     return readPage<{ id: string }, StoreEntity>(
-      ctx.dataSource,
+      ctx.loaders.atOnce,
       {
         columns: "s.id",
         from: "from store s where s.customer_id = $1",

@@ -33,7 +33,7 @@ export async function itemPage(
     order: [COLUMN[wanted.orderBy?.field ?? ItemOrderField.SKU], { expression: "i.id", type: "uuid" as const }],
     direction: wanted.orderBy?.direction ?? OrderDirection.ASC,
   };
-  const page = await readPage<{ id: string }, ItemEntity>(ctx.dataSource, query, args, (rows) =>
+  const page = await readPage<{ id: string }, ItemEntity>(ctx.loaders.atOnce, query, args, (rows) =>
     loadAll(ctx.loaders.item, rows),
   );
   return { ...page, totalCount: () => countRows(ctx.dataSource, query) };

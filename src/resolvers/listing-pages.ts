@@ -28,7 +28,7 @@ export async function listingPage(
     order: [{ expression: "l.id", type: "uuid" as const }],
     direction: "ASC" as const,
   };
-  const page = await readPage<{ id: string }, ListingEntity>(ctx.dataSource, query, args, (rows) =>
+  const page = await readPage<{ id: string }, ListingEntity>(ctx.loaders.atOnce, query, args, (rows) =>
     loadAll(ctx.loaders.listing, rows),
   );
   return { ...page, totalCount: () => countRows(ctx.dataSource, query) };

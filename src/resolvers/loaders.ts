@@ -20,7 +20,7 @@ import { StoreEntity } from "../entities/store.entity.js";
 import { WarehouseEntity } from "../entities/warehouse.entity.js";
 import { type OperationProgress, readOperationProgress } from "../sync/operations.js";
 import { OUTCOME_COLUMNS, type OutcomeRow } from "../sync/outcome-feed.js";
-import { sql } from "../sync/sql.js";
+import { type Queryable, sql } from "../sync/sql.js";
 
 type ById<Row> = DataLoader<string, Row | null>;
 type ManyById<Row> = DataLoader<string, readonly Row[]>;
@@ -42,6 +42,11 @@ export interface Loaders {
   readonly linesOfShipNotice: ManyById<ShipNoticeLineEntity>;
   readonly lastOutcomeOfListing: ById<OutcomeRow>;
   readonly progressOfOperation: ById<OperationProgress>;
+  /**
+   * For pages: statements that are asked for at once are all answered at once, so that what the rows of a hundred lists refer
+   * to is loaded in one batch too, and not in a hundred.
+   */
+  readonly atOnce: Queryable;
 }
 
 const live = new WeakMap<DataSource, Map<string | null, Loaders>>();
@@ -66,6 +71,16 @@ export function createLoaders(dataSource: DataSource, viewer: Viewer, options: {
       },
       { cache: !options.isLive },
     );
+  const statements = new DataLoader<Statement, unknown>(
+    (asked) =>
+      Promise.all(
+        asked.map(({ text, params }) => {
+          const read = (): Promise<unknown> => dataSource.query(text, params);
+          return (options.isLive ? outlastingRestarts(read) : read()).catch(asError);
+        }),
+      ),
+    { cache: false },
+  );
   const byId = <Row extends ObjectLiteral & { id: string }>(
     entity: EntityTarget<Row>,
     ownership: (customer: string) => ObjectLiteral = (customer) => ({ customerId: customer }),
@@ -146,7 +161,18 @@ export function createLoaders(dataSource: DataSource, viewer: Viewer, options: {
       const progress = await readOperationProgress(dataSource, ids);
       return (id) => progress.get(id) ?? null;
     }),
+    atOnce: { query: (text, params = []) => statements.load({ text, params }) },
   };
+}
+
+interface Statement {
+  readonly text: string;
+  readonly params: unknown[];
+}
+
+/** DataLoader rejects the one whose value is an Error. */
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 const RETRY_MS = 250;

@@ -30,7 +30,7 @@ export class OperationResolver {
   ): Promise<Connection<OperationEntity>> {
     const customer = await customerOf(ctx, customerId);
     return readPage<{ id: string }, OperationEntity>(
-      ctx.dataSource,
+      ctx.loaders.atOnce,
       {
         columns: "o.id",
         from: "from operation o where o.customer_id = $1",

@@ -30,7 +30,7 @@ export async function outcomePage(ctx: Context, query: OutcomeQuery, args: PageA
   }
   const descending = query.newestFirst !== page.backwards;
   const found = await sql<OutcomeRow>(
-    ctx.dataSource,
+    ctx.loaders.atOnce,
     `select ${OUTCOME_COLUMNS} from outcome o where ${conditions.join(" and ")}
       order by o.seq ${descending ? "desc" : "asc"} limit ${String(page.size + 1)}`,
     params,

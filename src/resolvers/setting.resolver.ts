@@ -15,7 +15,7 @@ export class SyncSettingResolver {
     @Ctx() ctx: Context,
   ): Promise<Connection<SyncSettingChangeType>> {
     return readPage<SyncSettingChangeType, SyncSettingChangeType>(
-      ctx.dataSource,
+      ctx.loaders.atOnce,
       {
         columns: `h.mode, h.previous_mode as "previousMode", h.expires_at as "expiresAt", h.note,
                   h.changed_at as "changedAt", h.changed_by as "changedBy"`,

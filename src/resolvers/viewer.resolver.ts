@@ -26,7 +26,7 @@ export class ApiTokenResolver {
   @Query(() => ApiTokenConnection, { description: "The newest first; ended ones too." })
   apiTokens(@Args(() => ForwardArgs) args: ForwardArgs, @Ctx() ctx: Context): Promise<Connection<ApiTokenEntity>> {
     return readPage<{ id: string }, ApiTokenEntity>(
-      ctx.dataSource,
+      ctx.loaders.atOnce,
       {
         columns: "t.id",
         from: "from api_token t where ($1::uuid is null or t.customer_id = $1)",

@@ -2,7 +2,7 @@
 import type { DataSource } from "typeorm";
 import { createCustomer, createWarehouse, upsertItems } from "../../src/sync/catalogue.js";
 import { setInventory } from "../../src/sync/record-inventory-change.js";
-import { sql, type Tx } from "../../src/sync/sql.js";
+import { sql } from "../../src/sync/sql.js";
 import { newUuid, type ProcessOrdersManagement, type SyncMode } from "../../src/terms.js";
 
 export const BY = "test";
