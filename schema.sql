@@ -396,6 +396,7 @@ CREATE INDEX listing_customer ON public.listing USING btree (customer_id, id);
 CREATE INDEX listing_due ON public.listing USING btree (store_id, urgency, dirty_since, id) WHERE (revision > synced_revision);
 CREATE INDEX listing_item ON public.listing USING btree (item_id, store_id);
 CREATE INDEX listing_override_expiry ON public.listing USING btree (sync_expires_at) WHERE (sync_expires_at IS NOT NULL);
+CREATE INDEX listing_parked ON public.listing USING btree (customer_id, store_id) WHERE (parked_code IS NOT NULL);
 CREATE INDEX listing_recheck ON public.listing USING btree (recheck_at) WHERE (recheck_at IS NOT NULL);
 CREATE INDEX listing_store ON public.listing USING btree (store_id, id);
 CREATE INDEX listing_zeroed ON public.listing USING btree (store_id, zeroed_at) WHERE (zeroed_at IS NOT NULL);
@@ -410,6 +411,7 @@ CREATE INDEX operation_listing_waiting ON public.operation_listing USING btree (
 CREATE INDEX outcome_id ON ONLY public.outcome USING btree (id);
 CREATE INDEX outcome_item ON ONLY public.outcome USING btree (item_id, seq DESC);
 CREATE INDEX outcome_listing ON ONLY public.outcome USING btree (listing_id, seq DESC);
+CREATE INDEX outcome_store ON ONLY public.outcome USING btree (store_id, occurred_at DESC);
 
 CREATE INDEX setting_change_subject ON public.setting_change USING btree (subject_id, id DESC);
 

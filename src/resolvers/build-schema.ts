@@ -22,7 +22,7 @@ import { OutcomeResolver } from "./outcome.resolver.js";
 import { SyncSettingResolver } from "./setting.resolver.js";
 import { SettingsMutations } from "./settings.mutations.js";
 import { ShipNoticeLineResolver, ShipNoticeResolver } from "./ship-notice.resolver.js";
-import { StoreResolver, WarehouseResolver } from "./store.resolver.js";
+import { StoreHealthResolver, StoreResolver, WarehouseResolver } from "./store.resolver.js";
 import { ApiTokenResolver, ViewerResolver } from "./viewer.resolver.js";
 
 /** Input types of which exactly one field is given; graphql-js then enforces it. */
@@ -50,6 +50,7 @@ export function buildSchema(): GraphQLSchema {
       InventoryLevelResolver,
       WarehouseResolver,
       StoreResolver,
+      StoreHealthResolver,
       ListingResolver,
       SyncSettingResolver,
       OutcomeResolver,

@@ -21,6 +21,7 @@ import { WarehouseEntity } from "../entities/warehouse.entity.js";
 import { type OperationProgress, readOperationProgress } from "../sync/operations.js";
 import { OUTCOME_COLUMNS, type OutcomeRow } from "../sync/outcome-feed.js";
 import { type Queryable, sql } from "../sync/sql.js";
+import { readStoreHealth, type StoreHealth } from "../sync/store-health.js";
 
 type ById<Row> = DataLoader<string, Row | null>;
 type ManyById<Row> = DataLoader<string, readonly Row[]>;
@@ -41,6 +42,7 @@ export interface Loaders {
   readonly warehousesOfStore: ManyById<WarehouseEntity>;
   readonly linesOfShipNotice: ManyById<ShipNoticeLineEntity>;
   readonly lastOutcomeOfListing: ById<OutcomeRow>;
+  readonly healthOfStore: ById<StoreHealth>;
   readonly progressOfOperation: ById<OperationProgress>;
   /**
    * For pages: statements that are asked for at once are all answered at once, so that what the rows of a hundred lists refer
@@ -157,6 +159,10 @@ export function createLoaders(dataSource: DataSource, viewer: Viewer, options: {
           .find({ where: { shipNoticeId: In([...ids]) }, order: { position: "ASC" } }),
       (line) => line.shipNoticeId,
     ),
+    healthOfStore: loader(async (ids) => {
+      const health = new Map((await readStoreHealth(dataSource, ids)).map((one) => [one.storeId, one]));
+      return (id) => health.get(id) ?? null;
+    }),
     progressOfOperation: loader(async (ids) => {
       const progress = await readOperationProgress(dataSource, ids);
       return (id) => progress.get(id) ?? null;

@@ -5,12 +5,14 @@ import {
   ItemPayload,
   ItemsPayload,
   ListingPayload,
+  OperationPayload,
   SetSyncInventoryBulkPayload,
   StorePayload,
   SyncInventoryPayload,
 } from "../schema/payloads.js";
 import {
   ReleaseZeroGuardInput,
+  RetryFailedInput,
   SetCustomerSyncInventoryInput,
   SetItemSyncInventoryInput,
   SetListingSyncInventoryInput,
@@ -28,7 +30,7 @@ import {
   setProcessOrdersManagement,
   setStoreSyncEnabled,
 } from "../sync/change-settings.js";
-import { acceptSetSyncInventory, acceptSyncInventory, selectItems } from "../sync/operations.js";
+import { acceptRetryFailed, acceptSetSyncInventory, acceptSyncInventory, selectItems } from "../sync/operations.js";
 import { releaseZeroGuards } from "../sync/zero-guard.js";
 import type { Context } from "./context.js";
 import { itemsAnswer, itemsPayload } from "./items-answer.js";
@@ -58,6 +60,34 @@ export class SettingsMutations {
           includeNeverReceived: input.includeNeverReceived ?? false,
         }),
       }),
+    });
+    return operationPayload(ctx, mutated);
+  }
+
+  @Extensions({ scope: "SYNC" })
+  @Mutation(() => OperationPayload, {
+    description:
+      "Tries what stores have refused once more, now. An operation like syncInventory's, over the FAILED listings.",
+  })
+  async retryFailed(@Arg("input", () => RetryFailedInput) input: RetryFailedInput, @Ctx() ctx: Context) {
+    const mutated = await mutate(ctx, {
+      name: "retryFailed",
+      input,
+      target: async () => {
+        const { customerId } = await targetCustomer(ctx, input.customerId);
+        const ofCustomer = async (name: "store" | "operation", field: string, id: string | null | undefined) => {
+          if (id == null) return null;
+          const row = await target(ctx, name, field, id);
+          if (row.customerId !== customerId) throw mistake("NOT_FOUND", "It is another customer's.", [field]);
+          return row.id;
+        };
+        return {
+          customerId,
+          storeId: await ofCustomer("store", "storeId", input.storeId),
+          operationId: await ofCustomer("operation", "operationId", input.operationId),
+        };
+      },
+      act: async (tx, failed) => ({ operationId: await acceptRetryFailed(tx, ctx.viewer.name, failed) }),
     });
     return operationPayload(ctx, mutated);
   }

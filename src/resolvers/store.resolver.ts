@@ -7,12 +7,15 @@ import type { CountedConnection } from "../schema/connection.type.js";
 import { CustomerType } from "../schema/customer.type.js";
 import { ListingFilter } from "../schema/filters.input.js";
 import { ListingConnection } from "../schema/listing.type.js";
-import { StoreType } from "../schema/store.type.js";
+import { SyncOutcomeType } from "../schema/outcome.type.js";
+import { StoreHealthType, StoreType } from "../schema/store.type.js";
 import { WarehouseType } from "../schema/warehouse.type.js";
+import type { StoreHealth } from "../sync/store-health.js";
 import { toGlobalId } from "../terms.js";
 import type { Context } from "./context.js";
 import { present } from "./effective-view.js";
 import { listingPage } from "./listing-pages.js";
+import { type OutcomeView, outcomeView } from "./outcome-view.js";
 import { ForwardArgs } from "./paging.args.js";
 import { customerOf, find } from "./targets.js";
 
@@ -34,6 +37,11 @@ export class StoreResolver {
     return present(ctx.loaders.customer.load(store.customerId));
   }
 
+  @FieldResolver(() => StoreHealthType, { description: "As of now: computed when it is asked for." })
+  health(@Root() store: StoreEntity, @Ctx() ctx: Context): Promise<StoreHealth> {
+    return present(ctx.loaders.healthOfStore.load(store.id));
+  }
+
   @FieldResolver(() => [WarehouseType], { description: "Empty means: every warehouse of the customer." })
   warehouses(@Root() store: StoreEntity, @Ctx() ctx: Context): Promise<readonly WarehouseEntity[]> {
     return ctx.loaders.warehousesOfStore.load(store.id);
@@ -47,6 +55,18 @@ export class StoreResolver {
     @Ctx() ctx: Context,
   ): Promise<CountedConnection<ListingEntity>> {
     return listingPage(ctx, { storeId: store.id }, filter, args);
+  }
+}
+
+@Resolver(() => StoreHealthType)
+export class StoreHealthResolver {
+  @FieldResolver(() => SyncOutcomeType, {
+    nullable: true,
+    description: "The newest FAILED or RETRYING outcome of the last 15 minutes.",
+  })
+  async lastFailure(@Root() health: StoreHealth, @Ctx() ctx: Context): Promise<OutcomeView | null> {
+    if (health.lastFailureId === null) return null;
+    return outcomeView(await present(ctx.loaders.outcome.load(health.lastFailureId)));
   }
 }
 

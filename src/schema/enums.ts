@@ -106,4 +106,8 @@ const ItemOrderField = { SKU: "SKU", TITLE: "TITLE", AVAILABLE: "AVAILABLE", UPD
 type ItemOrderField = keyof typeof ItemOrderField;
 registerEnumType(ItemOrderField, { name: "ItemOrderField" });
 
-export { ItemOrderField, OrderDirection };
+const CircuitState = { CLOSED: "CLOSED", OPEN: "OPEN", HALF_OPEN: "HALF_OPEN" } as const;
+type CircuitState = keyof typeof CircuitState;
+registerEnumType(CircuitState, { name: "CircuitState" });
+
+export { CircuitState, ItemOrderField, OrderDirection };

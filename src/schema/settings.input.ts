@@ -163,3 +163,21 @@ export class ReleaseZeroGuardInput {
   @Field(() => String, { nullable: true })
   idempotencyKey?: string | null | undefined;
 }
+
+@InputType("RetryFailedInput", {
+  description: "What was refused in one store, within one operation, or of all the customer's where both are absent.",
+})
+export class RetryFailedInput {
+  @Field(() => ID)
+  customerId!: string;
+
+  @Field(() => ID, { nullable: true })
+  storeId?: string | null | undefined;
+
+  @Field(() => ID, { nullable: true })
+  operationId?: string | null | undefined;
+
+  @IdempotencyKey()
+  @Field(() => String, { nullable: true })
+  idempotencyKey?: string | null | undefined;
+}

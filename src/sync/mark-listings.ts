@@ -18,8 +18,8 @@ export interface Mark {
   readonly force?: boolean;
   /** Lift the NEVER_RECEIVED gate for this mark. */
   readonly liftNeverReceived?: boolean;
-  /** A person asked: end a park or a backoff and try at once. */
-  readonly tryAtOnce?: boolean;
+  /** A person asked: what the store has refused is tried at once. A backoff stays: it heals by itself. */
+  readonly tryRefused?: boolean;
 }
 
 export interface MarkedListing {
@@ -35,7 +35,7 @@ export async function markListings(tx: Tx, scope: MarkScope, mark: Mark): Promis
     mark.trigger,
     mark.force ?? false,
     mark.liftNeverReceived ?? false,
-    mark.tryAtOnce ?? false,
+    mark.tryRefused ?? false,
   ];
   return sql<MarkedListing>(
     tx,
@@ -58,7 +58,7 @@ export async function markListings(tx: Tx, scope: MarkScope, mark: Mark): Promis
           else 3 end,
         force_revision = case when $2 then l.revision + 1 else l.force_revision end,
         lift_received_revision = case when $3 then l.revision + 1 else l.lift_received_revision end,
-        next_attempt_at = case when $4 then null else l.next_attempt_at end,
+        next_attempt_at = case when $4 and l.parked_code is not null then null else l.next_attempt_at end,
         parked_code = case when $4 then null else l.parked_code end
       from target t where l.id = t.id
       returning l.id, l.store_id, l.item_id, l.revision

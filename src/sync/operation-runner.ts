@@ -9,7 +9,13 @@ import { backoffMs } from "../policy/next-step.js";
 import { newUuid, type OperationKind } from "../terms.js";
 import { setItemsSync } from "./change-settings.js";
 import { type MarkedListing, markListings } from "./mark-listings.js";
-import { endFinishedOperations, type SetSyncInventoryInput, type SyncInventoryInput } from "./operations.js";
+import {
+  endFinishedOperations,
+  FAILED_LISTINGS,
+  type RetryFailedInput,
+  type SetSyncInventoryInput,
+  type SyncInventoryInput,
+} from "./operations.js";
 import { sql, type Tx } from "./sql.js";
 import type { StoreConnections } from "./store-connections.js";
 import { Waker } from "./waker.js";
@@ -109,12 +115,22 @@ interface ChunkItem {
 
 async function workMarks(tx: Tx, operation: Operation, items: readonly ChunkItem[]): Promise<void> {
   const itemIds = items.map((item) => item.item_id);
-  if (operation.kind === "SYNC_INVENTORY") {
+  if (operation.kind === "SYNC_INVENTORY" && isRetry(operation.input)) {
+    const { storeId, operationId } = operation.input.retryFailed;
+    const failed = await sql<{ id: string }>(
+      tx,
+      `select l.id from listing l where ${FAILED_LISTINGS} and l.item_id = any($4::uuid[])`,
+      [operation.customer_id, storeId, operationId, itemIds],
+    );
+    const listingIds = failed.map((listing) => listing.id);
+    const marked = await markListings(tx, { listingIds }, { trigger: "RETRY", force: true, tryRefused: true });
+    await awaitListings(tx, operation, marked);
+  } else if (operation.kind === "SYNC_INVENTORY") {
     const { storeIds, includeNeverReceived } = operation.input as SyncInventoryInput;
     const marked = await markListings(
       tx,
       { itemIds, storeIds },
-      { trigger: "MANUAL", force: true, liftNeverReceived: includeNeverReceived },
+      { trigger: "MANUAL", force: true, liftNeverReceived: includeNeverReceived, tryRefused: true },
     );
     await awaitListings(tx, operation, marked);
   } else {
@@ -129,6 +145,10 @@ async function workMarks(tx: Tx, operation: Operation, items: readonly ChunkItem
     await awaitListings(tx, operation, marked);
   }
   await endChunk(tx, operation, items);
+}
+
+function isRetry(input: unknown): input is RetryFailedInput {
+  return typeof input === "object" && input !== null && "retryFailed" in input;
 }
 
 /** The operation waits for an outcome of each of these at or past the revision it was marked at. */
@@ -231,7 +251,7 @@ async function linkChunk(
   const marked = await markListings(
     tx,
     { listingIds: linked.map((row) => row.id) },
-    { trigger: "LISTING_LINKED", tryAtOnce: true },
+    { trigger: "LISTING_LINKED", tryRefused: true },
   );
   await awaitListings(tx, operation, marked);
   const withListing = new Set(marked.map((one) => one.item_id));

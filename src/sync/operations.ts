@@ -24,6 +24,9 @@ export interface SyncInventoryInput {
   readonly storeIds: readonly string[] | null;
   readonly includeNeverReceived: boolean;
 }
+export interface RetryFailedInput {
+  readonly retryFailed: { readonly storeId: string | null; readonly operationId: string | null };
+}
 export interface SetSyncInventoryInput {
   readonly mode: SyncSettingMode;
   readonly expiresAt: string | null;
@@ -42,6 +45,41 @@ export async function acceptSyncInventory(
   await countListings(tx, id, storeIds);
   return id;
 }
+
+/**
+ * Tries once more, now, what stores have refused: all of the customer's, one store's, or what failed within one operation.
+ * Throws EMPTY_SELECTION where nothing has failed. Answers the operation's id.
+ */
+export async function acceptRetryFailed(
+  tx: Tx,
+  by: string,
+  input: { readonly customerId: string; readonly storeId: string | null; readonly operationId: string | null },
+): Promise<string> {
+  const { customerId, storeId, operationId } = input;
+  const id = await insertOperation(tx, by, customerId, "SYNC_INVENTORY", { retryFailed: { storeId, operationId } });
+  const [failed] = await sql<{ total: number }>(
+    tx,
+    /* sql */ `
+    with failed as materialized (
+      select l.id, l.item_id from listing l where ${FAILED_LISTINGS}
+    ), frozen as (
+      insert into operation_item (operation_id, position, item_id)
+      select $4, row_number() over (order by item_id), item_id from (select distinct item_id from failed) items
+    )
+    select count(*) as total from failed`,
+    [customerId, storeId, operationId, id],
+  );
+  if (!failed?.total)
+    throw new UserMistake([{ code: "EMPTY_SELECTION", message: "Nothing of this has failed.", field: null }]);
+  await sql(tx, `update operation set total = $2 where id = $1`, [id, failed.total]);
+  return id;
+}
+
+/** Over `listing l`: those of customer $1 that were refused, in store $2 and operation $3 where these are not null. */
+export const FAILED_LISTINGS = /* sql */ `l.customer_id = $1 and l.parked_code is not null
+       and ($2::uuid is null or l.store_id = $2)
+       and ($3::uuid is null or exists (select from operation_listing o
+                                         where o.operation_id = $3 and o.listing_id = l.id and o.status = 'FAILED'))`;
 
 /** Sets the sync setting of every selected item. Throws EXPIRY_IN_PAST. Answers the operation's id. */
 export async function acceptSetSyncInventory(

@@ -199,16 +199,21 @@ function brokenRule(level: Level, change: Partial<LevelChange>): { field: string
     const now = before + delta;
     if (now < 0)
       return {
-        field: lineField(change.kind),
+        field: lineField(change.kind, name),
         message: `${name} would be ${now}; it is ${before} and is never below 0.`,
       };
     if (now > MAX_QUANTITY)
-      return { field: lineField(change.kind), message: `${name} would be ${now}, above the most of ${MAX_QUANTITY}.` };
+      return {
+        field: lineField(change.kind, name),
+        message: `${name} would be ${now}, above the most of ${MAX_QUANTITY}.`,
+      };
   }
   return null;
 }
 
-function lineField(kind: LevelChange["kind"] | undefined): string {
-  if (kind === "ADJUST") return "onHandDelta";
-  return kind === "SET" ? "onHand" : "quantity";
+/** The field of the line that says so much of this. */
+function lineField(kind: LevelChange["kind"] | undefined, name: "onHand" | "committed" | "unavailable"): string {
+  if (kind === "ADJUST") return name === "unavailable" ? "unavailableDelta" : "onHandDelta";
+  if (kind === "SET") return name === "unavailable" ? "unavailable" : "onHand";
+  return "quantity";
 }

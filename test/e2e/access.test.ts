@@ -235,7 +235,7 @@ const DEMANDED: Readonly<Record<Scope | "none", readonly string[]>> = {
     "syncOutcomes",
     "warehouses",
   ],
-  SYNC: ["importListings", "releaseZeroGuard", "syncInventory"],
+  SYNC: ["importListings", "releaseZeroGuard", "retryFailed", "syncInventory"],
   SETTINGS: [
     "setCustomerSyncInventory",
     "setItemSyncInventory",

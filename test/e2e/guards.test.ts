@@ -242,9 +242,9 @@ const CORPUS: readonly (readonly [title: string, verdict: Verdict, text: string,
 ];
 
 describe("one verdict over HTTP and WebSocket for", () => {
-  test.each(CORPUS.map(([title, verdict, text, more]) => ({ title, verdict, text, more })))(
-    "$title",
-    async ({ verdict, text, more }) => {
+  test.each(CORPUS.map(([title, verdict, text, more]) => [title, verdict, text, more] as const))(
+    "%s",
+    async (_, verdict, text, more) => {
       const variables = { customerId: merchant.customerId, ...more };
       const answer = await api.query(merchant.token, text, variables);
       const codes = {

@@ -182,7 +182,7 @@ describe("every mutation that takes a key", () => {
   let ids: Ids;
   beforeAll(async () => {
     shop = await startTestShop("WEBHOOK");
-    merchant = await aMerchant(api, { items: 1, onHand: 5 });
+    merchant = await aMerchant(api, { items: 2, onHand: 5 });
     ids = await idsOf(api, merchant, shop);
   });
   afterAll(() => shop.close());

@@ -116,6 +116,7 @@ describe("texts", () => {
       () => ({ listingId: stage.listingIds[0], mode: "ALWAYS", note: "x", idempotencyKey: "x" }),
     ],
     ["setStoreSyncEnabled", () => ({ storeId: stage.storeId, enabled: true, idempotencyKey: "x" })],
+    ["retryFailed", () => ({ customerId: stage.customerId, storeId: stage.storeId, idempotencyKey: "x" })],
     ["releaseZeroGuard", () => ({ storeId: stage.storeId, idempotencyKey: "x" })],
     [
       "createShipNotice",

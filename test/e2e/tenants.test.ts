@@ -24,9 +24,9 @@ const unknown = Object.fromEntries(KINDS.map((kind) => [kind, nobody(kind)])) as
 beforeAll(async () => {
   api = await startTestApi();
   shop = await startTestShop("WEBHOOK");
-  const victim = await aMerchant(api, { items: 1, onHand: 5 });
+  const victim = await aMerchant(api, { items: 2, onHand: 5 });
   foreign = await idsOf(api, victim, shop);
-  asker = await aMerchant(api, { items: 1, onHand: 5 });
+  asker = await aMerchant(api, { items: 2, onHand: 5 });
   own = await idsOf(api, asker, shop);
   await quiet(api.database);
 });

@@ -27,9 +27,13 @@ export const KINDS = [
   "token",
 ] as const;
 
-/** The ids of a merchant that has one of everything; connects the shop and makes what is lacking. */
+/**
+ * The ids of a merchant of two items who has one of everything; connects the shop and makes what is lacking. The shop refuses
+ * the second item, so that something has failed.
+ */
 export async function idsOf(api: TestApi, merchant: Merchant, shop: TestShop): Promise<Ids> {
   const { customerId, token } = merchant;
+  shop.remove("SKU-0001");
   const { storeId, listingIds } = await connectShop(api, merchant, shop);
   const { shipNotice } = await api.change<{ shipNotice: { id: string } }>("createShipNotice", "shipNotice { id }", {
     customerId,
@@ -95,9 +99,11 @@ const byId = (name: "customer" | "item" | "store" | "listing" | "operation"): Ac
 const stock = (name: string, line: object): Act =>
   mutation(name, "changedCount", ({ customer }) => ({ customerId: customer, lines: [{ sku: "SKU-0000", ...line }] }));
 const filter = ({ store }: Ids) => ({ storeIds: [store] });
+/** Not of what the shop refuses: an operation waits for it until it is tried again, an hour later. */
 const bySelection = (name: string, selection: string, more: (ids: Ids) => object): readonly Act[] =>
-  [({ item }: Ids) => ({ ids: [item] }), (ids: Ids) => ({ filter: filter(ids) })].map((selected) =>
-    mutation(name, selection, (ids) => ({ customerId: ids.customer, selection: selected(ids), ...more(ids) })),
+  [({ item }: Ids) => ({ ids: [item] }), (ids: Ids) => ({ filter: { ...filter(ids), skus: ["SKU-0000"] } })].map(
+    (selected) =>
+      mutation(name, selection, (ids) => ({ customerId: ids.customer, selection: selected(ids), ...more(ids) })),
   );
 const SETTINGS = ["customer", "item"] as const;
 
@@ -134,6 +140,11 @@ export const MUTATIONS: readonly Act[] = [
   ...bySelection("syncInventory", "operation { id }", ({ store }) => ({ storeIds: [store] })),
   ...bySelection("setSyncInventoryBulk", "operation { id }", () => ({ mode: "ALWAYS" })),
   ...bySelection("setProcessOrders", "changedCount", () => ({ processOrders: true })),
+  mutation("retryFailed", "operation { id }", ({ customer, store, operation }) => ({
+    customerId: customer,
+    storeId: store,
+    operationId: operation,
+  })),
   mutation("setCustomerSyncInventory", "customer { id }", ({ customer }) => ({ customerId: customer, mode: "ALWAYS" })),
   mutation("setProcessOrdersManagement", "customer { id }", ({ customer }) => ({
     customerId: customer,
