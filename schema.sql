@@ -37,6 +37,14 @@ create table customer (
   constraint customer_sync_mode_check CHECK (sync_mode = ANY (ARRAY['NEVER'::text, 'ALWAYS'::text, 'PROCESS_ORDERS_ONLY'::text]))
 );
 
+create table deployment (
+  id uuid not null default gen_random_uuid(),
+  is_the_one boolean not null default true,
+  constraint deployment_pkey PRIMARY KEY (id),
+  constraint deployment_is_the_one_key UNIQUE (is_the_one),
+  constraint deployment_is_the_one_check CHECK (is_the_one)
+);
+
 create table feed (
   customer_id uuid not null,
   last_seq bigint not null default 0,

@@ -2,7 +2,11 @@ import { defineConfig } from "vitest/config";
 
 // Node's own resolution and Vite's find two copies of graphql otherwise, and schemas are "from another realm".
 const alias = [{ find: /^graphql$/, replacement: "graphql/index.js" }];
-const onPostgres = { globalSetup: ["test/support/postgres-setup.ts"], testTimeout: 120_000, hookTimeout: 120_000 };
+const onPostgres = {
+  globalSetup: ["test/support/postgres-setup.ts", "test/support/redis-setup.ts"],
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
 
 export default defineConfig({
   resolve: { alias },

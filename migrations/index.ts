@@ -3,10 +3,12 @@ import { Foundation1763900000000 } from "./1763900000000-foundation.js";
 import { EffectiveState1763900001000 } from "./1763900001000-effective-state.js";
 import { ForgetAcknowledged1763900002000 } from "./1763900002000-forget-acknowledged.js";
 import { FailedAndHealth1763900003000 } from "./1763900003000-failed-and-health.js";
+import { Deployment1763900005000 } from "./1763900005000-deployment.js";
 
 export const migrations = [
   Foundation1763900000000,
   EffectiveState1763900001000,
   ForgetAcknowledged1763900002000,
   FailedAndHealth1763900003000,
+  Deployment1763900005000,
 ] as const;

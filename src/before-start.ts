@@ -1,14 +1,16 @@
 /** What the environment names is tried before anything is started, so that all that is wrong is told at once. */
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { Redis } from "ioredis";
 import pg from "pg";
 import type { Surroundings } from "./config.js";
 
 /** Each problem names its variable; never a value. */
-export async function findProblems({ host, port, databaseUrl }: Surroundings): Promise<readonly string[]> {
+export async function findProblems({ host, port, databaseUrl, queueUrl }: Surroundings): Promise<readonly string[]> {
   const found = await Promise.all([
     port === null ? null : portProblem(host, port),
-    databaseUrl === null ? null : databaseProblem(databaseUrl),
+    databaseUrl === null ? null : databaseProblem("DATABASE_URL", databaseUrl),
+    queueUrl === null ? null : queueProblem(queueUrl),
   ]);
   return found.flatMap((problem) => problem ?? []);
 }
@@ -30,7 +32,35 @@ async function portProblem(host: string, port: number): Promise<string | null> {
 
 const CONNECT_MS = 5_000;
 
-async function databaseProblem(url: string): Promise<string | null> {
+/** Whoever asks Redis for anything is answered, also where the password is wrong: then with a refusal. */
+async function queueProblem(url: string): Promise<string | null> {
+  if (!url.startsWith("redis")) return databaseProblem("EVENKEEL_QUEUE_URL", url);
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: CONNECT_MS,
+    commandTimeout: CONNECT_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  let broken: unknown = null;
+  client.on("error", (error) => {
+    broken = error;
+  });
+  try {
+    await client.connect();
+    await client.ping();
+    return null;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : "";
+    return /^(NOAUTH|WRONGPASS)/.test(text)
+      ? "EVENKEEL_QUEUE_URL is refused by the server: its user or password is wrong"
+      : `EVENKEEL_QUEUE_URL ${explain(codeOf(broken ?? error))}`;
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function databaseProblem(name: string, url: string): Promise<string | null> {
   let client: pg.Client | null = null;
   try {
     // Parses the URL, and reads the files that it names.
@@ -45,9 +75,9 @@ async function databaseProblem(url: string): Promise<string | null> {
       `select current_setting('server_version_num')::int as version`,
     );
     const version = rows[0]?.version ?? 0;
-    return version < OLDEST ? "DATABASE_URL names a PostgreSQL older than 15" : null;
+    return version < OLDEST ? `${name} names a PostgreSQL older than 15` : null;
   } catch (error) {
-    return `DATABASE_URL ${explain(codeOf(error))}`;
+    return `${name} ${explain(codeOf(error))}`;
   } finally {
     await client?.end().catch(() => undefined);
   }

@@ -49,6 +49,7 @@ describe("configuration", () => {
     ["EVENKEEL_DEMO", "yes"],
     ["EVENKEEL_ALLOW_PRIVATE_STORES", "1"],
     ["EVENKEEL_ROLE", "workers"],
+    ["EVENKEEL_QUEUE_URL", "http://redis:6379"],
     ["LOG_LEVEL", "loud"],
   ])("%s=%s is refused by its name", (name, value) => {
     const problems = problemsOf({ EVENKEEL_ENCRYPTION_KEY: KEY, [name]: value });

@@ -8,6 +8,8 @@ export interface Config {
   readonly role: Role;
   /** Null: the embedded PostgreSQL. Otherwise a server of the user's. */
   readonly databaseUrl: string | null;
+  /** BullMQ behind the queue: on Redis, or on its own PostgreSQL back end. Null: leases on our PostgreSQL. */
+  readonly queueUrl: string | null;
   readonly dataDir: string;
   readonly host: string;
   readonly port: number;
@@ -21,7 +23,7 @@ export interface Config {
 }
 
 /** What a start needs of the machine around it, so that it can be tried; null where the variable is malformed, or names nothing. */
-export type Surroundings = Pick<Config, "host" | "databaseUrl"> & { readonly port: number | null };
+export type Surroundings = Pick<Config, "host" | "databaseUrl" | "queueUrl"> & { readonly port: number | null };
 
 /** Why a start is refused: every problem, each naming its variable and the rule; never a value, which may be a secret. */
 export class StartRefused extends Error {
@@ -76,6 +78,15 @@ const variables = {
       .regex(/^[\x21-\x7e]{24,}$/, "must be 24 or more printable characters without spaces")
       .optional(),
   ),
+  EVENKEEL_QUEUE_URL: variable(
+    z
+      .string()
+      .refine((text) => URL.canParse(text) && /^(rediss?|postgres(ql)?):$/.test(new URL(text).protocol), {
+        error:
+          "must be a URL of the form redis://host:port, rediss://host:port or postgres://user:password@host:port/database",
+      })
+      .optional(),
+  ),
   EVENKEEL_ENCRYPTION_KEY: variable(
     z
       .string()
@@ -107,16 +118,19 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   if (!parsed.success || problems.length > 0) {
     const port = variables.PORT.safeParse(env["PORT"]);
     const url = variables.DATABASE_URL.safeParse(databaseUrl ?? undefined);
+    const queueUrl = variables.EVENKEEL_QUEUE_URL.safeParse(env["EVENKEEL_QUEUE_URL"]);
     throw new StartRefused(problems, {
       host,
       port: port.success ? (port.data ?? DEFAULT_PORT) : null,
       databaseUrl: url.success ? (url.data ?? null) : null,
+      queueUrl: queueUrl.success ? (queueUrl.data ?? null) : null,
     });
   }
   const given = parsed.data;
   return {
     role: given.EVENKEEL_ROLE ?? "all",
     databaseUrl,
+    queueUrl: given.EVENKEEL_QUEUE_URL ?? null,
     dataDir: given.EVENKEEL_DATA_DIR ?? ".evenkeel",
     host,
     port: given.PORT ?? DEFAULT_PORT,

@@ -16,9 +16,12 @@ import { startListener } from "./server/listener.js";
 import { startServer } from "./server/server.js";
 import { Stops } from "./stops.js";
 import { startOutcomeFeed } from "./sync/outcome-feed.js";
+import { BullMqQueue } from "./sync/queue/bullmq-queue.js";
+import type { HolderOptions } from "./sync/queue/holder.js";
 import { PostgresLeases } from "./sync/queue/postgres-leases.js";
+import type { StoreQueue } from "./sync/queue/queue.js";
 import { NO_SIGNALS, startSignals } from "./sync/signals.js";
-import { type SyncEngine, type SyncEngineDeps, startSyncEngine } from "./sync/sync-engine.js";
+import { startSyncEngine } from "./sync/sync-engine.js";
 
 export interface Gateway {
   readonly port: number;
@@ -60,7 +63,12 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     const signals = config.databaseUrl === null ? NO_SIGNALS : startSignals({ dataSource, databaseUrl: url, log });
     stops.add(() => signals.stop());
     const engine =
-      config.role === "api" ? null : startEngine({ url, dataSource, feed, signals, drivers, encryptionKey, log });
+      config.role === "api"
+        ? null
+        : startSyncEngine({
+            ...{ dataSource, feed, signals, drivers, encryptionKey, log },
+            queue: openQueue({ dataSource, databaseUrl: url, log, slots: SLOTS }, config.queueUrl),
+          });
     if (engine) stops.add(() => engine.stop(how.graceMs));
     signals.listen({
       onWork: () => engine?.hint(),
@@ -97,9 +105,8 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
   }
 }
 
-function startEngine({ url, ...deps }: Omit<SyncEngineDeps, "queue"> & { readonly url: string }): SyncEngine {
-  const { dataSource, log } = deps;
-  return startSyncEngine({ ...deps, queue: new PostgresLeases({ dataSource, databaseUrl: url, log, slots: SLOTS }) });
+function openQueue(options: HolderOptions, queueUrl: string | null): StoreQueue {
+  return queueUrl === null ? new PostgresLeases(options) : new BullMqQueue({ ...options, queueUrl });
 }
 
 async function database(

@@ -1,10 +1,12 @@
 /** Several processes on one database: some answer requests, some work stores. */
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startWooCommerceShop, type WooCommerceShop } from "../../sandbox/woocommerce.js";
+import { sql } from "../../src/sync/sql.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { aGateway, freePort, OPERATOR_TOKEN, type RunningGateway } from "../support/gateway.js";
 import { allCursors, aMerchant, listingsIn, type Merchant, numbersTo, settled } from "../support/merchant.js";
+import { queueKinds } from "../support/queues.js";
 import { subscribe } from "../support/subscriber.js";
 import { until } from "../support/until.js";
 
@@ -13,6 +15,7 @@ const ITEMS = 20;
 
 let database: TestDatabase;
 let shop: WooCommerceShop;
+let queueUrl: string | null;
 
 const start = (role: "api" | "worker", port?: string): Promise<RunningGateway> =>
   aGateway({
@@ -21,6 +24,7 @@ const start = (role: "api" | "worker", port?: string): Promise<RunningGateway> =
       EVENKEEL_ENCRYPTION_KEY: KEY,
       EVENKEEL_ALLOW_PRIVATE_STORES: "on",
       EVENKEEL_ROLE: role,
+      ...(queueUrl !== null && { EVENKEEL_QUEUE_URL: queueUrl }),
       ...(port !== undefined && { PORT: port }),
     },
   });
@@ -32,19 +36,23 @@ const merchantOf = (api: RunningGateway): Promise<Merchant> =>
     shops: [{ name: "Woo", platform: "WOOCOMMERCE", url: shop.url, credentials: { woocommerce: shop.credentials } }],
   });
 
-beforeAll(async () => {
+beforeEach(async () => {
   database = await createTestDatabase();
   shop = await startWooCommerceShop();
   for (let index = 0; index < ITEMS; index += 1)
     shop.add({ sku: `SKU-${String(index).padStart(2, "0")}`, stockQuantity: 0 });
 });
 
-afterAll(async () => {
+afterEach(async () => {
   await shop.close();
   await database[Symbol.asyncDispose]();
 });
 
-describe("processes with roles", () => {
+describe.each(queueKinds)("processes with roles, on $name", (kind) => {
+  beforeEach(() => {
+    queueUrl = kind.url(database);
+  });
+
   test("what one api process is told, a worker sends and another api process tells its subscribers", async () => {
     await using one = await start("api");
     await using other = await start("api");
@@ -96,6 +104,33 @@ describe("processes with roles", () => {
 
     await settled(api, customerId);
     expect(skus.map((sku) => shop.quantityOf(sku))).toEqual(skus.map(() => 97));
+    expect(other.output()).not.toContain('"level":50');
+  });
+
+  test("a worker that is frozen loses its stores to the other, and what it settles when it wakes is refused", async () => {
+    await using api = await start("api");
+    await using frozen = await start("worker");
+    const { customerId, skus } = await merchantOf(api);
+    const change = (onHandDelta: number): Promise<string> =>
+      api.mutate("adjustInventory", "changedCount", { customerId, lines: skus.map((sku) => ({ sku, onHandDelta })) });
+    shop.fail({ kind: "stall", ms: 300 }, { when: (request) => request.method === "POST" });
+    await change(-3);
+    await until(async () => (await listingsIn(api, customerId, "IN_FLIGHT")) > 0);
+    process.kill(frozen.pid, "SIGSTOP");
+    await using other = await start("worker");
+    // Its lease, which nobody else knows to be worth nothing, is taken to have run out: the test need not wait for it.
+    await sql(database.dataSource, `update worker set lease_until = now() where id in (select owner from store_queue)`);
+    await change(-4);
+    await settled(api, customerId);
+    const toldBefore = shop.calls.length;
+
+    process.kill(frozen.pid, "SIGCONT");
+    await until(() => frozen.output().includes("worker session lost"));
+    await settled(api, customerId);
+
+    expect(skus.map((sku) => shop.quantityOf(sku))).toEqual(skus.map(() => 93));
+    const late = shop.calls.slice(toldBefore).flatMap((call) => call.lines);
+    expect(late.filter((line) => line.applied && line.after !== 93)).toEqual([]);
     expect(other.output()).not.toContain('"level":50');
   });
 

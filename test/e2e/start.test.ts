@@ -120,6 +120,7 @@ describe("a start that cannot succeed", () => {
       PORT: String(port),
       HOST: "127.0.0.1",
       DATABASE_URL: `postgres://somebody:${secret}@127.0.0.1:${String(closed)}/evenkeel`,
+      EVENKEEL_QUEUE_URL: `redis://:${secret}@127.0.0.1:${String(closed)}`,
       EVENKEEL_OPERATOR_TOKEN: secret,
       EVENKEEL_ENCRYPTION_KEY: secret,
       EVENKEEL_DEMO: secret,
@@ -137,6 +138,7 @@ describe("a start that cannot succeed", () => {
         "  - EVENKEEL_DEMO must be on or off",
         `  - PORT ${String(port)} is taken: stop what listens there, or set PORT to another`,
         "  - DATABASE_URL names a server that cannot be reached: nothing listens there",
+        "  - EVENKEEL_QUEUE_URL names a server that cannot be reached: nothing listens there",
       ],
     });
   });
