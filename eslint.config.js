@@ -61,7 +61,7 @@ export default defineConfig(
   },
   {
     // Their tools read a default export.
-    files: ["*.config.ts", "test/support/postgres-setup.ts"],
+    files: ["*.config.ts", "test/support/postgres-setup.ts", "test/support/redis-setup.ts"],
     rules: { "no-restricted-syntax": "off" },
   },
 );

@@ -102,6 +102,11 @@ export interface Connector {
   readonly pace: Pace;
   /** The most changes that one call takes, for sizing claims. */
   readonly maxChangesPerCall: number;
+  /**
+   * Whether a call whose answer never came may still be carried out, after newer ones: false where the platform compares and
+   * sets, or is told revisions. Where true, what was sent after such a call is sent once more, later.
+   */
+  readonly mayWriteLate: boolean;
   /** Whether the credentials work; answers the locations that can be written to (empty where the platform has none). */
   check(signal: AbortSignal): Promise<Answer<readonly Location[]>>;
   /**

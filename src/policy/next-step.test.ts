@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NOW } from "../../test/support/policy-states.js";
 import type { LineResult } from "../platforms/platform.js";
-import { backoffMs, type NextStep, nextStep } from "./next-step.js";
+import { backoffMs, type NextStep, nextStep, probeMs } from "./next-step.js";
 
 const HALF = () => 0.5;
 const inMs = (ms: number) => new Date(NOW.getTime() + ms);
@@ -111,5 +111,17 @@ test("a backoff is full jitter: anywhere from 100 ms to below 1 s doubled with e
         [2_000, 0],
       ],
     },
+  );
+});
+
+test("a store that is down is asked again after 1 s doubled with each failure, 30 s at most, of which half is random", () => {
+  const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2_000 }), chance, (failures, random) => {
+      const wait = probeMs(failures, () => random);
+      const ceiling = Math.min(30_000, 1_000 * 2 ** (failures - 1));
+      expect(wait).toBeGreaterThanOrEqual(ceiling / 2);
+      expect(wait).toBeLessThan(ceiling);
+    }),
   );
 });

@@ -105,6 +105,18 @@ export function backoffMs(attempt: number, random: () => number): number {
   return Math.max(BACKOFF_LEAST_MS, Math.floor(random() * ceiling));
 }
 
+/** A store that does not answer is asked at least so often, so that its backlog starts soon after it is back. */
+const PROBE_CAP_MS = 30_000;
+
+/**
+ * When to ask a store again that did not answer `failures` times in a row (1 or more): a wait in whole milliseconds that
+ * doubles from 1 s to 30 s, of which half is random, so that stores that went down together are not asked together.
+ */
+export function probeMs(failures: number, random: () => number): number {
+  const ceiling = Math.min(PROBE_CAP_MS, BACKOFF_BASE_MS * 2 ** (failures - 1));
+  return Math.floor((ceiling * (1 + random())) / 2);
+}
+
 function addMs(at: Date, ms: number): Date {
   return new Date(at.getTime() + ms);
 }

@@ -21,6 +21,8 @@ export interface Claim {
   readonly dirtySince: Date;
   /** Send also where the quantity is the last acknowledged one: asked for, or what the store has now is not certain. */
   readonly forced: boolean;
+  /** An earlier call for it may have reached the store, or may reach it yet: its answer was never written down. */
+  readonly uncertain: boolean;
   readonly liftNeverReceived: boolean;
   readonly attempts: number;
   readonly attemptedRevision: number;
@@ -94,9 +96,12 @@ interface Row {
   levels: LevelQuantities[];
 }
 
+/** Of each claim, so much is for those of each lower class that have waited longest: no stream of urgent ones starves them. */
+const SHARE_OF_A_CLASS = 0.05;
+
 /**
  * At most `limit` listings that are due now, by urgency, then by how long they have waited; none of `except` (those that this
- * drain holds already).
+ * drain holds already). A claim of one is the most urgent one.
  *
  * A listing that somebody is marking just now is left for the next claim: it would be sent twice, and waiting for a slow
  * transaction would hold up the others.
@@ -110,15 +115,19 @@ export async function claimDue(
   limit: number,
   except: readonly string[],
 ): Promise<readonly Claim[]> {
+  const share = Math.floor(limit * SHARE_OF_A_CLASS);
   const rows = await sql<Row>(
     db,
     /* sql */ `
-    with due as materialized (
-      select l.*, row_number() over (order by urgency, dirty_since, id) as place
-        from (select * from listing
-               where store_id = $1 and revision > synced_revision and (next_attempt_at is null or next_attempt_at <= now())
-                 and id <> all($3::uuid[])
-               order by urgency, dirty_since, id limit $2) l
+    with waiting_longest as (
+      select l.id from unnest('{1,2,3}'::smallint[]) as class(urgency) cross join lateral (
+        select id from listing where urgency = class.urgency and ${DUE} order by dirty_since, id limit $4) l
+    ), most_urgent as (
+      select id from listing where ${DUE} order by urgency, dirty_since, id limit $2
+    ), chosen as (
+      select id from waiting_longest union select id from most_urgent
+    ), due as materialized (
+      select l.*, row_number() over (order by l.urgency, l.dirty_since, l.id) as place from listing l join chosen on chosen.id = l.id
     ), free as materialized (
       select id from listing where id in (select id from due) order by id for no key update skip locked
     ), claimed as (
@@ -134,10 +143,14 @@ export async function claimDue(
            ${levelsOf("s", "i")} as levels
       from due l join free on free.id = l.id join item i on i.id = l.item_id join customer c on c.id = l.customer_id join store s on s.id = l.store_id
      order by l.place`,
-    [storeId, limit, except],
+    [storeId, limit - 3 * share, except, share],
   );
   return rows.map(toClaim);
 }
+
+/** Of `listing`: due now, in store $1, and none of $3. */
+const DUE = /* sql */ `store_id = $1 and revision > synced_revision and (next_attempt_at is null or next_attempt_at <= now())
+          and id <> all($3::uuid[])`;
 
 /** The levels that a store sells from, as a JSON array; `[]` where the item is nowhere in them. */
 function levelsOf(store: string, item: string): string {
@@ -161,6 +174,7 @@ function toClaim(row: Row): Claim {
     trigger: row.trigger,
     dirtySince: row.dirty_since,
     forced: row.force_revision > row.synced_revision || row.attempts > 0 || row.in_flight_since !== null,
+    uncertain: row.attempts > 0 || row.in_flight_since !== null,
     liftNeverReceived: row.lift_received_revision > row.synced_revision,
     attempts: row.attempts,
     attemptedRevision: row.attempted_revision,

@@ -8,14 +8,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { DataSource } from "typeorm";
 import type { Log } from "../log.js";
 import type { Call, LineResult, SendResult } from "../platforms/platform.js";
-import { backoffMs } from "../policy/next-step.js";
+import { probeMs } from "../policy/next-step.js";
 import type { ConnectionStatus } from "../terms.js";
 import { type Claim, claimDue, nextDueAt, unclaim } from "./claim.js";
 import type { DrainEnd, StoreHold } from "./queue/queue.js";
 import { afterSend, type Decided, decideAll, idempotencyKeyOf, type Sending } from "./reconcile.js";
 import { type Ending, settle } from "./settle.js";
 import { sql } from "./sql.js";
-import type { OpenStore, StoreConnections } from "./store-connections.js";
+import { type OpenStore, type StoreConnections, waitOf } from "./store-connections.js";
 import { holdMassZeros, isDropToZero, underZeroGuard } from "./zero-guard.js";
 
 /** Calls after which a drain lets waiting stores go first. */
@@ -69,7 +69,15 @@ class Drain {
     await Promise.all(this.#active);
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- handed on as it was caught
     if (this.#bug !== null) throw this.#bug;
-    return this.#end;
+    // Where the process ends, another is next; and most often it is this one, also after its turn is over.
+    const waitMs = waitOf(this.store, { byAnother: !this.hold.mayStart() });
+    const isFirm = this.#end.is === "later" && this.#end.firm;
+    return waitMs > 0 && !isFirm ? later(waitMs) : this.#end;
+  }
+
+  /** The store did not answer last time: one call finds out whether it is back. */
+  get #isProbing(): boolean {
+    return this.store.connectionStatus === "UNREACHABLE";
   }
 
   #hasHadItsTurn(): boolean {
@@ -93,8 +101,9 @@ class Drain {
 
   async #claimAndStart(): Promise<void> {
     const { connector } = this.store;
+    const probing = this.#isProbing;
     const room = connector.pace.concurrency + 1 - this.#active.size;
-    const limit = Math.min(MAX_CLAIM, Math.max(1, room) * connector.maxChangesPerCall);
+    const limit = probing ? 1 : Math.min(MAX_CLAIM, Math.max(1, room) * connector.maxChangesPerCall);
     const claims = await claimDue(this.deps.dataSource, this.store.storeId, limit, [...this.#busy]);
     if (claims.length === 0) {
       if (this.#active.size > 0) await Promise.race(this.#active);
@@ -109,6 +118,7 @@ class Drain {
       const lines = call.changes.flatMap((change) => byListing.get(change.listingId) ?? []);
       this.#track(lines, () => this.#sendAndSettle(lines, call));
     }
+    if (probing) await Promise.all(this.#active);
     while (this.#active.size > connector.pace.concurrency && this.#end === null) await Promise.race(this.#active);
   }
 
@@ -168,7 +178,8 @@ class Drain {
       for (const [index, sending] of round.lines.entries()) {
         const line = result.lines[index];
         if (!line) throw new Error("A connector answers every line of a call.");
-        const after = afterSend(sending, line, durationMs, new Date(), this.deps.random);
+        const { mayWriteLate } = this.store.connector;
+        const after = afterSend(sending, line, { durationMs, now: new Date(), random: this.deps.random, mayWriteLate });
         if (after.do === "end") endings.push(after.ending);
         else if (after.do === "sendAgain") again.push(after.sending);
         else {
@@ -187,8 +198,12 @@ class Drain {
   /** Null where the call never started: its claims go back untouched. */
   async #send(call: Call): Promise<SendResult | null> {
     return this.store.valve.add(async () => {
-      if (!this.hold.mayStart()) return null;
-      return this.store.connector.send(call, {
+      // What another call has learned while this one waited for its turn holds for it too.
+      if (!this.hold.mayStart() || this.#end?.is === "later") return null;
+      const { callsBegan, connector } = this.store;
+      callsBegan.push(performance.now());
+      if (callsBegan.length > connector.pace.callsPerInterval) callsBegan.shift();
+      return connector.send(call, {
         idempotencyKey: idempotencyKeyOf(call),
         signal: this.hold.alive,
       });
@@ -206,8 +221,7 @@ class Drain {
       await this.#becomes(gone ? "DISCONNECTED" : "CREDENTIALS_INVALID");
     } else if (down && !this.hold.alive.aborted) {
       store.failures += 1;
-      // One call at a time finds out whether the store is back; the others' listings wait for it.
-      this.#end ??= later(backoffMs(store.failures, this.deps.random));
+      this.#end = later(probeMs(store.failures, this.deps.random));
       await this.#becomes("UNREACHABLE");
     } else if (!down) {
       store.failures = 0;
@@ -225,7 +239,23 @@ class Drain {
        returning customer_id`,
       [this.store.storeId, status],
     );
-    if (changed.length > 0) this.deps.log.warn({ storeId: this.store.storeId, status }, "store's connection changed");
+    if (changed.length === 0) return;
+    this.deps.log.warn({ storeId: this.store.storeId, status }, "store's connection changed");
+    if (status === "CONNECTED") await this.#retryAtOnce();
+  }
+
+  /** The store answers again: what waits because of it need not wait longer. Whoever was refused waits on. */
+  async #retryAtOnce(): Promise<void> {
+    await sql(
+      this.deps.dataSource,
+      /* sql */ `
+      with waiting as materialized (
+        select id from listing where store_id = $1 and revision > synced_revision and next_attempt_at > now() and parked_code is null
+         order by id for no key update skip locked
+      )
+      update listing l set next_attempt_at = null from waiting where l.id = waiting.id`,
+      [this.store.storeId],
+    );
   }
 }
 

@@ -98,12 +98,23 @@ export type AfterSend =
   /** The platform asked to wait: the claim goes back as it was, without an outcome. */
   | { readonly do: "giveBack"; readonly retryAfterMs: number };
 
+/** Longer than any call lasts: what an abandoned one may still write, it has written by then. */
+const LATE_WRITE_MS = 60_000;
+
 export function afterSend(
   sending: Sending,
   result: LineResult,
-  durationMs: number,
-  now: Date,
-  random: () => number,
+  {
+    durationMs,
+    now,
+    random,
+    mayWriteLate,
+  }: {
+    readonly durationMs: number;
+    readonly now: Date;
+    readonly random: () => number;
+    readonly mayWriteLate: boolean;
+  },
 ): AfterSend {
   const { claim, change } = sending;
   const sent = { quantitySent: change.quantity, durationMs };
@@ -117,7 +128,7 @@ export function afterSend(
           ...sent,
           quantityAcknowledged: change.quantity,
           observedQuantity: sending.seen,
-          recheckAt: sending.settleAgain ? new Date(now.getTime() + SETTLE_AGAIN_MS) : null,
+          recheckAt: recheckAt(sending, now, mayWriteLate),
         },
       };
     case "defer":
@@ -157,6 +168,12 @@ export function afterSend(
     case "conflict":
       return afterConflict(sending, step.observedQuantity, step.backOffUntil, sent);
   }
+}
+
+/** When to send it once more although the store has accepted it; null where that is the last word. */
+function recheckAt({ settleAgain, claim }: Sending, now: Date, mayWriteLate: boolean): Date | null {
+  if (settleAgain) return new Date(now.getTime() + SETTLE_AGAIN_MS);
+  return claim.uncertain && mayWriteLate ? new Date(now.getTime() + LATE_WRITE_MS) : null;
 }
 
 function afterConflict(

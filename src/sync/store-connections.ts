@@ -21,6 +21,21 @@ export interface OpenStore {
   failures: number;
   /** When the platform's budget allows the next call, in `performance.now()` milliseconds. */
   nextCallAt: number;
+  /** When the newest calls began, oldest first, in `performance.now()` milliseconds: at most the pace's `callsPerInterval`. */
+  readonly callsBegan: number[];
+}
+
+/**
+ * How long from now until the store may be called, by its budget and by its pace; 0 or less where it may be at once.
+ * `byAnother`: by a process that knows nothing of this one's calls, so that its first window must not begin in our last.
+ */
+export function waitOf(
+  { connector, callsBegan, nextCallAt }: OpenStore,
+  { byAnother }: { byAnother: boolean },
+): number {
+  const { callsPerInterval, intervalMs } = connector.pace;
+  const counts = byAnother ? callsBegan.at(-1) : callsBegan.at(-callsPerInterval);
+  return Math.max(nextCallAt, counts === undefined ? 0 : counts + intervalMs) - performance.now();
 }
 
 interface Row {
@@ -87,6 +102,7 @@ export class StoreConnections {
       valve: new PQueue({ concurrency, interval: intervalMs, intervalCap: callsPerInterval, strict: true }),
       failures: 0,
       nextCallAt: 0,
+      callsBegan: [],
     };
   }
 }

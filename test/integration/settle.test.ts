@@ -43,7 +43,12 @@ async function take(storeId: string): Promise<StoreHold> {
 /** What came of these claims, had each been sent and answered so. */
 function sentAndAnswered(claims: readonly Claim[], answer: LineResult): readonly Ending[] {
   return decideAll(claims, new Date()).sendings.flatMap((sending) => {
-    const after = afterSend(sending, answer, 5, new Date(), () => 0.9);
+    const after = afterSend(sending, answer, {
+      durationMs: 5,
+      now: new Date(),
+      random: () => 0.9,
+      mayWriteLate: false,
+    });
     return after.do === "end" ? after.ending : [];
   });
 }
@@ -332,6 +337,30 @@ describe("a claim", () => {
     await Promise.all(writers);
     writing.abort();
     expect(await claimer).toBe(0);
+  });
+
+  test("of the lower classes are not starved by urgent ones, however many", async () => {
+    const world = await aCustomer(db.dataSource, { items: 200, onHand: 5 });
+    const { storeId } = await aSettledStore(db.dataSource, world, { lastSynced: 5 });
+    await sql(
+      db.dataSource,
+      `update listing l set revision = 1, urgency = case when place > 170 then 1 + (place % 3) else 0 end
+         from (select id, row_number() over (order by id) as place from listing where store_id = $1) p where p.id = l.id`,
+      [storeId],
+    );
+    await take(storeId);
+    const claims = await claim(storeId, 100);
+    const urgencies = await sql<{ urgency: number; count: number }>(
+      db.dataSource,
+      `select urgency, count(*)::int as count from listing where id = any($1::uuid[]) group by urgency order by urgency`,
+      [claims.map(({ id }) => id)],
+    );
+    expect(urgencies).toEqual([
+      { urgency: 0, count: 85 },
+      { urgency: 1, count: 5 },
+      { urgency: 2, count: 5 },
+      { urgency: 3, count: 5 },
+    ]);
   });
 
   test("after a holder that died counts as forced: what its call did is not known", async () => {

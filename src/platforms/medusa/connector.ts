@@ -38,6 +38,7 @@ function medusaConnector(api: MedusaApi, { locationId }: StoreConnection): Conne
     // Medusa has no limit of its own. Two at a time: one is written while the next is read.
     pace: { concurrency: 2, intervalMs: 1_000, callsPerInterval: 20 },
     maxChangesPerCall: MAX_CHANGES,
+    mayWriteLate: true,
     check: (signal) => api.locations(api.task(signal)),
     findBySku: async (skus, signal) => {
       const found = await api.items(api.task(signal), "sku", skus);

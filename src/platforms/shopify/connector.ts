@@ -53,6 +53,7 @@ class ShopifyConnector implements Connector {
   // A ceiling for the largest plans; what the store allows, its bucket says.
   readonly pace = { concurrency: 2, intervalMs: 1_000, callsPerInterval: 40 };
   readonly maxChangesPerCall = MAX_LINES;
+  readonly mayWriteLate = false;
   readonly #api: AdminApi;
   readonly #locationId: string | null;
   /** What a write costs: by the documentation, then by the last one's answer. */

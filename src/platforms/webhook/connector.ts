@@ -40,6 +40,7 @@ function webhookConnector(http: Http, connection: StoreConnection): Connector {
     // Nobody says what a receiver takes; two at a time keeps one waiting for the other's answer, and 429 corrects it.
     pace: { concurrency: 2, intervalMs: 1_000, callsPerInterval: 20 },
     maxChangesPerCall: MAX_LEVELS,
+    mayWriteLate: false,
     /**
      * Only the secret's form: Standard Webhooks has no question that changes nothing, and a receiver that was sent a made-up
      * event could act on it. A wrong secret of the right form shows at the first send (401).

@@ -53,6 +53,7 @@ class WooCommerceConnector implements Connector {
   /** No limit in the core (platforms.md); a row costs the shop some 30 ms of PHP, so two calls at once keep it usable. */
   readonly pace: Pace = { concurrency: 2, intervalMs: 1_000, callsPerInterval: 40 };
   readonly maxChangesPerCall = ROWS_MOST;
+  readonly mayWriteLate = true;
   readonly partition = partition;
 
   readonly #http: Http;

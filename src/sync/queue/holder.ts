@@ -27,6 +27,8 @@ const LEASE_MARGIN_MS = 5_000;
 const REAP_EVERY_MS = 250;
 /** What the dead holder's last call may still need to reach the shop, before another's call may follow it. */
 const REAP_GRACE_MS = 1_000;
+/** A later end needs no wake of its own: a poll is nothing beside it. */
+const WAKE_WITHIN_MS = 10_000;
 const FAILED_DRAIN_BASE_MS = 500;
 const FAILED_DRAIN_CAP_MS = 30_000;
 /** First key of the two-key advisory locks of workers ("evkl"); the second is the worker's own. */
@@ -133,6 +135,7 @@ export class Holder {
       } catch (error) {
         log.error({ err: error, storeId: hold.storeId }, "drain failed");
       }
+      if (end?.is === "later") this.#wakeAt(end.at);
       await this.#release(hold, end).catch((error: unknown) => {
         log.warn({ err: error, storeId: hold.storeId }, "store not handed back; its lease will end");
       });
@@ -143,6 +146,15 @@ export class Holder {
     });
     this.#held.set(hold.storeId, running);
     return running;
+  }
+
+  /** On time, where no poll would come before: a store at its rate limit loses nothing by handing over. */
+  #wakeAt(at: Date): void {
+    const inMs = at.getTime() - Date.now();
+    if (inMs > WAKE_WITHIN_MS) return;
+    setTimeout(() => {
+      this.#events.onRoom();
+    }, inMs + 1).unref();
   }
 
   /** `end` is null where the drain failed. A stale token releases nothing. */
