@@ -4,6 +4,7 @@ import { DataSource } from "typeorm";
 import { migrations } from "../migrations/index.js";
 import { entities } from "./entities/index.js";
 import type { Log } from "./log.js";
+import { PreparingClient } from "./prepared.js";
 
 // Every bigint of ours (revisions, feed numbers, counts) stays far below 2^53; as numbers they compare as they should.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -29,7 +30,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     poolErrorHandler: (error: unknown) => {
       if (dataSource.isInitialized) options.log.warn({ err: error }, "a database connection broke");
     },
-    extra: { max: options.poolSize ?? 20, connectionTimeoutMillis: 10_000 },
+    extra: { Client: PreparingClient, max: options.poolSize ?? 20, connectionTimeoutMillis: 10_000 },
   });
   return dataSource.initialize();
 }

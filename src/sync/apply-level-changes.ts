@@ -5,7 +5,7 @@
 import { nextProcessOrders } from "../policy/process-orders.js";
 import { MAX_QUANTITY, newUuid, type SyncTrigger } from "../terms.js";
 import { markListings } from "./mark-listings.js";
-import { sql, type Tx } from "./sql.js";
+import { hotSql, type Tx } from "./sql.js";
 import type { LockedItem } from "./stock-reading.js";
 import { type UserErrorValue, UserMistake } from "./user-mistake.js";
 import { releaseZeroGuards } from "./zero-guard.js";
@@ -94,7 +94,7 @@ async function writeLevels(tx: Tx, all: LevelChanges): Promise<void> {
   const items = all.changes.map((change) => change.item.id);
   const warehouses = all.changes.map((change) => change.warehouseId);
   // Not one upsert: PostgreSQL holds the row that an upsert proposes, a bare delta here, against the checks of the table.
-  await sql(
+  await hotSql(
     tx,
     /* sql */ `
     insert into inventory_level (item_id, warehouse_id, customer_id)
@@ -102,7 +102,7 @@ async function writeLevels(tx: Tx, all: LevelChanges): Promise<void> {
     on conflict (item_id, warehouse_id) do nothing`,
     [all.customerId, items, warehouses],
   );
-  await sql(
+  await hotSql(
     tx,
     /* sql */ `
     update inventory_level l set
@@ -137,7 +137,7 @@ async function writeItems(tx: Tx, totals: ReadonlyMap<LockedItem, ItemTotal>): P
       availableAfter: total.onHand - total.committed - total.unavailable,
     });
   });
-  await sql(
+  await hotSql(
     tx,
     /* sql */ `
     update item i set
@@ -165,7 +165,7 @@ async function writeMovements(tx: Tx, by: string, all: LevelChanges): Promise<vo
     (change) => change.onHandDelta !== 0 || change.committedDelta !== 0 || change.unavailableDelta !== 0,
   );
   if (moved.length === 0) return;
-  await sql(
+  await hotSql(
     tx,
     /* sql */ `
     insert into inventory_movement

@@ -5,7 +5,7 @@
  */
 import type { LevelQuantities } from "../policy/publishable-quantity.js";
 import type { ConnectionStatus, SyncMode, SyncSettingMode, SyncTrigger } from "../terms.js";
-import { type Queryable, sql } from "./sql.js";
+import { hotSql, type Queryable, sql } from "./sql.js";
 
 /** A claimed listing with all that its decision needs, as of the claim. */
 export interface Claim {
@@ -116,7 +116,7 @@ export async function claimDue(
   except: readonly string[],
 ): Promise<readonly Claim[]> {
   const share = Math.floor(limit * SHARE_OF_A_CLASS);
-  const rows = await sql<Row>(
+  const rows = await hotSql<Row>(
     db,
     /* sql */ `
     with waiting_longest as (
@@ -152,14 +152,18 @@ export async function claimDue(
 const DUE = /* sql */ `store_id = $1 and revision > synced_revision and (next_attempt_at is null or next_attempt_at <= now())
           and id <> all($3::uuid[])`;
 
-/** The levels that a store sells from, as a JSON array; `[]` where the item is nowhere in them. */
+/**
+ * The levels that a store sells from, as a JSON array; `[]` where the item is nowhere in them. A store that sells from all
+ * warehouses gets the item's own sums as one level, without a look at any: that is most stores, and most of a claim's cost.
+ */
 function levelsOf(store: string, item: string): string {
-  return /* sql */ `(
-    select coalesce(json_agg(json_build_object('onHand', v.on_hand, 'committed', v.committed, 'unavailable', v.unavailable,
-             'publishedInbound', v.published_inbound)), '[]')
-      from inventory_level v
-     where v.item_id = ${item}.id and (not ${store}.has_own_warehouses or exists (
-             select 1 from store_warehouse w where w.store_id = ${store}.id and w.warehouse_id = v.warehouse_id)))`;
+  const level = (of: string): string =>
+    `json_build_object('onHand', ${of}.on_hand, 'committed', ${of}.committed, 'unavailable', ${of}.unavailable, 'publishedInbound', ${of}.published_inbound)`;
+  return /* sql */ `case when ${store}.has_own_warehouses then (
+    select coalesce(json_agg(${level("v")}), '[]')
+      from inventory_level v join store_warehouse w on w.warehouse_id = v.warehouse_id
+     where v.item_id = ${item}.id and w.store_id = ${store}.id)
+    else json_build_array(${level(item)}) end`;
 }
 
 function toClaim(row: Row): Claim {
@@ -213,7 +217,7 @@ function toClaim(row: Row): Claim {
 
 /** When the next listing of the store is due: null where none is, a past time where one is now. */
 export async function nextDueAt(db: Queryable, storeId: string): Promise<Date | null> {
-  const [row] = await sql<{ at: Date | null }>(
+  const [row] = await hotSql<{ at: Date | null }>(
     db,
     `select min(coalesce(next_attempt_at, 'epoch'::timestamptz)) as at
        from (select next_attempt_at from listing where store_id = $1 and revision > synced_revision limit 10000) due`,

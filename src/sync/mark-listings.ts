@@ -6,7 +6,7 @@
  * of their ids, after the items they belong to.
  */
 import type { SyncTrigger } from "../terms.js";
-import { sql, type Tx } from "./sql.js";
+import { hotSql, sql, type Tx } from "./sql.js";
 
 export type MarkScope =
   | { readonly itemIds: readonly string[]; readonly storeIds?: readonly string[] | null }
@@ -37,7 +37,7 @@ export async function markListings(tx: Tx, scope: MarkScope, mark: Mark): Promis
     mark.liftNeverReceived ?? false,
     mark.tryRefused ?? false,
   ];
-  return sql<MarkedListing>(
+  return hotSql<MarkedListing>(
     tx,
     /* sql */ `
     with target as materialized (

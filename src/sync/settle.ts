@@ -10,7 +10,7 @@ import { type FailureCode, newUuid, type OutcomeStatus, type SkipReason, type Sy
 import type { Claim } from "./claim.js";
 import { markListings } from "./mark-listings.js";
 import type { StoreHold } from "./queue/queue.js";
-import { sql, type Tx } from "./sql.js";
+import { hotSql, type Tx } from "./sql.js";
 
 /** What came of one claim: the listing's new state, and what the feed tells. */
 export interface Ending {
@@ -54,7 +54,7 @@ export async function settle(
 ): Promise<SettleResult> {
   if (endings.length === 0) return { held: true, answered: false };
   const result = await dataSource.transaction(async (tx): Promise<SettleResult> => {
-    const mine = await sql(tx, `select 1 from store_queue where store_id = $1 and token = $2 for share`, [
+    const mine = await hotSql(tx, `select 1 from store_queue where store_id = $1 and token = $2 for share`, [
       hold.storeId,
       hold.token,
     ]);
@@ -88,7 +88,7 @@ async function settleListings(tx: Tx, endings: readonly Ending[]): Promise<void>
     recheck_at: ending.recheckAt,
     status: ending.status,
   }));
-  await sql(
+  await hotSql(
     tx,
     /* sql */ `
     with ending as materialized (
@@ -147,7 +147,7 @@ interface Outcome {
 
 /** Where a retry was overtaken by a newer change, its SUPERSEDED comes before the newer one's outcome. */
 async function toOutcomes(tx: Tx, storeId: string, endings: readonly Ending[]): Promise<readonly Outcome[]> {
-  const waiting = await sql<{ listing_id: string; operation_id: string; revision: number }>(
+  const waiting = await hotSql<{ listing_id: string; operation_id: string; revision: number }>(
     tx,
     `select listing_id, operation_id, revision from operation_listing
       where listing_id = any($1::uuid[]) and status is null order by operation_id, listing_id for update`,
@@ -213,7 +213,7 @@ async function writeOutcomes(tx: Tx, customerId: string, outcomes: readonly Outc
       place: index + 1,
     })),
   );
-  await sql(
+  await hotSql(
     tx,
     /* sql */ `
     with numbered as (

@@ -1,4 +1,5 @@
 import type { EntityManager } from "typeorm";
+import { prepared } from "../prepared.js";
 
 /** An open transaction. Functions that take one do all they do in it, and nothing outside. */
 export type Tx = EntityManager;
@@ -15,6 +16,11 @@ export interface Queryable {
 export async function sql<Row>(db: Queryable, text: string, params: unknown[] = []): Promise<Row[]> {
   const result = (await db.query(text, params)) as Row[] | [Row[], number];
   return isRowsAndCount(result) ? result[0] : result;
+}
+
+/** The same for a statement of the hot paths, whose text never varies: each connection parses and plans it once. */
+export function hotSql<Row>(db: Queryable, text: string, params: unknown[] = []): Promise<Row[]> {
+  return sql(db, prepared(text), params);
 }
 
 function isRowsAndCount<Row>(result: Row[] | [Row[], number]): result is [Row[], number] {

@@ -1,5 +1,5 @@
 import type { ProcessOrdersManagement } from "../terms.js";
-import { sql, type Tx } from "./sql.js";
+import { hotSql, type Tx } from "./sql.js";
 
 /** An item whose row this transaction holds: no other can change its stock, sums or Process Orders until the commit. */
 export interface LockedItem {
@@ -27,7 +27,7 @@ export async function lockItemsBySku(
   customerId: string,
   skus: readonly string[],
 ): Promise<ReadonlyMap<string, LockedItem>> {
-  const rows = await sql<LockedItem>(
+  const rows = await hotSql<LockedItem>(
     tx,
     `${LOCK_ITEMS} where i.customer_id = $1 and i.sku = any($2::text[]) order by i.id for update of i`,
     [customerId, [...new Set(skus)]],
@@ -37,9 +37,11 @@ export async function lockItemsBySku(
 
 /** Locks these items, in the order of their ids. */
 export async function lockItemsById(tx: Tx, ids: readonly string[]): Promise<ReadonlyMap<string, LockedItem>> {
-  const rows = await sql<LockedItem>(tx, `${LOCK_ITEMS} where i.id = any($1::uuid[]) order by i.id for update of i`, [
-    ids,
-  ]);
+  const rows = await hotSql<LockedItem>(
+    tx,
+    `${LOCK_ITEMS} where i.id = any($1::uuid[]) order by i.id for update of i`,
+    [ids],
+  );
   return new Map(rows.map((row) => [row.id, row]));
 }
 
@@ -57,7 +59,7 @@ export async function readLevels(
   tx: Tx,
   itemIds: readonly string[],
 ): Promise<{ of(itemId: string, warehouseId: string): Level }> {
-  const rows = await sql<Level>(
+  const rows = await hotSql<Level>(
     tx,
     `select item_id, warehouse_id, on_hand, committed, unavailable, published_inbound
        from inventory_level where item_id = any($1::uuid[])`,

@@ -6,7 +6,7 @@ import PQueue from "p-queue";
 import type { Connector, PlatformDriver } from "../platforms/platform.js";
 import type { ConnectionStatus, Platform } from "../terms.js";
 import { openCredentials } from "./credentials.js";
-import { type Queryable, sql } from "./sql.js";
+import { hotSql, type Queryable } from "./sql.js";
 
 export interface OpenStore {
   readonly storeId: string;
@@ -61,7 +61,7 @@ export class StoreConnections {
 
   /** The store's connector and valve, of its row as it is now; null where there is no such store. */
   async open(storeId: string): Promise<OpenStore | null> {
-    const [row] = await sql<Row>(
+    const [row] = await hotSql<Row>(
       this.db,
       `select id, customer_id, platform, url, location_id, credentials, connection_status from store where id = $1`,
       [storeId],

@@ -1,9 +1,9 @@
 import type { UserErrorCode } from "../terms.js";
-import { sql, type Tx } from "./sql.js";
+import { hotSql, type Tx } from "./sql.js";
 
 /** The customer's warehouses: code → row key. */
 export async function findWarehouses(tx: Tx, customerId: string): Promise<ReadonlyMap<string, string>> {
-  const rows = await sql<{ id: string; code: string }>(tx, `select id, code from warehouse where customer_id = $1`, [
+  const rows = await hotSql<{ id: string; code: string }>(tx, `select id, code from warehouse where customer_id = $1`, [
     customerId,
   ]);
   return new Map(rows.map((row) => [row.code, row.id]));

@@ -16,7 +16,7 @@ import pg from "pg";
 import type { DataSource } from "typeorm";
 import type { Log } from "../../log.js";
 import { newUuid } from "../../terms.js";
-import { sql } from "../sql.js";
+import { hotSql, sql } from "../sql.js";
 import type { DrainEnd, DrainHandler, StoreHold } from "./queue.js";
 
 /** How long a hung process keeps its stores. */
@@ -175,7 +175,7 @@ export class Holder {
       return;
     }
     if (end.is === "drained") {
-      const deleted = await sql(
+      const deleted = await hotSql(
         dataSource,
         `delete from store_queue where store_id = $1 and token = $2 and requested = claimed returning 1`,
         mine,

@@ -8,7 +8,7 @@
  *
  * The figures that chose this shape stand in docs/adr/0001.
  */
-import { sql, type Tx } from "../sql.js";
+import { hotSql, sql, type Tx } from "../sql.js";
 import { Waker } from "../waker.js";
 import { Holder, type HolderOptions } from "./holder.js";
 import type { DrainHandler, StoreQueue } from "./queue.js";
@@ -84,7 +84,7 @@ export class PostgresLeases implements StoreQueue {
   /** Folds committed wakes and claims free due stores. */
   async #claim(workerId: string, limit: number): Promise<readonly { store_id: string; token: number }[]> {
     const { dataSource } = this.#options;
-    await sql(
+    await hotSql(
       dataSource,
       /* sql */ `
       with pending as materialized (
@@ -108,7 +108,7 @@ export class PostgresLeases implements StoreQueue {
        where w.id = p.id and (p.store_id in (select store_id from locked) or p.store_id not in (select store_id from known))`,
     );
     // A store that this process still holds under an older session is not taken again before that drain has ended.
-    return sql<{ store_id: string; token: number }>(
+    return hotSql<{ store_id: string; token: number }>(
       dataSource,
       /* sql */ `
       with due as materialized (
