@@ -30,8 +30,10 @@ export class PreparingClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: the driver has nine overloads, which are handed through
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
   override query(...args: any[]): any {
-    const [text, values, ...rest] = args as [unknown, unknown, ...unknown[]];
+    const all: readonly unknown[] = args;
+    const [text, values, ...rest] = all;
     const prepares = typeof text === "string" && text.startsWith(MARK);
-    return Reflect.apply(super.query, this, prepares ? [{ name: nameOf(text), text, values }, ...rest] : args);
+    const query = super.query.bind(this) as (...all: readonly unknown[]) => unknown;
+    return query(...(prepares ? [{ name: nameOf(text), text, values }, ...rest] : all));
   }
 }
