@@ -30,7 +30,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     poolErrorHandler: (error: unknown) => {
       if (dataSource.isInitialized) options.log.warn({ err: error }, "a database connection broke");
     },
-    extra: { Client: PreparingClient, max: options.poolSize ?? 20, connectionTimeoutMillis: 10_000 },
+    extra: {
+      Client: PreparingClient,
+      // A process that hangs between two statements must not keep what it has locked for longer than its lease.
+      idle_in_transaction_session_timeout: 15_000,
+      max: options.poolSize ?? 20,
+      connectionTimeoutMillis: 10_000,
+    },
   });
   return dataSource.initialize();
 }

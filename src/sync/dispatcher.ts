@@ -26,6 +26,8 @@ const MAX_DRAIN_MS = 5_000;
 const MAX_WAIT_IN_SLOT_MS = 1_000;
 const MAX_CLAIM = 1_000;
 const MARKED_MEANWHILE_MS = 20;
+/** Where all that was due is on its way: how long calls may last before it is looked for more. */
+const LOOK_AGAIN_MS = 200;
 
 export interface DispatcherDeps {
   readonly dataSource: DataSource;
@@ -52,6 +54,8 @@ class Drain {
   readonly #active = new Set<Promise<void>>();
   readonly #startedAt = performance.now();
   #calls = 0;
+  /** What the last claim has left: as it filled up, perhaps more; else nothing, or nothing that could be claimed. */
+  #left: "more" | "nothing" | "locked" = "more";
   #end: DrainEnd | null = null;
   #bug: unknown = null;
 
@@ -64,6 +68,7 @@ class Drain {
   async run(): Promise<DrainEnd> {
     while (this.#end === null) {
       if (!this.hold.mayStart() || this.#hasHadItsTurn()) this.#end = { is: "yielded" };
+      else if (this.#left !== "more") await this.#waitForMore();
       else if (await this.#waitForBudget()) await this.#claimAndStart();
     }
     await Promise.all(this.#active);
@@ -105,11 +110,8 @@ class Drain {
     const room = connector.pace.concurrency + 1 - this.#active.size;
     const limit = probing ? 1 : Math.min(MAX_CLAIM, Math.max(1, room) * connector.maxChangesPerCall);
     const claims = await claimDue(this.deps.dataSource, this.store.storeId, limit, [...this.#busy]);
-    if (claims.length === 0) {
-      if (this.#active.size > 0) await Promise.race(this.#active);
-      else this.#end = await this.#whatIsNext();
-      return;
-    }
+    if (claims.length < limit) this.#left = claims.length > 0 ? "nothing" : "locked";
+    if (claims.length === 0) return;
     const { endings, sendings } = await this.#decide(claims);
     if (endings.length > 0) this.#track(endings, () => this.#settle(endings));
     const byListing = new Map(sendings.map((sending) => [sending.claim.id, sending]));
@@ -122,6 +124,24 @@ class Drain {
     while (this.#active.size > connector.pace.concurrency && this.#end === null) await Promise.race(this.#active);
   }
 
+  /** Ends the drain when all has ended and nothing new is due. */
+  async #waitForMore(): Promise<void> {
+    if (this.#active.size > 0) {
+      const looked = new AbortController();
+      const soon = delay(LOOK_AGAIN_MS, "soon", { signal: looked.signal }).catch(() => "soon");
+      // A slow call must not keep from the other slot what has come since.
+      if ((await Promise.race([...this.#active, soon])) === "soon") this.#left = "more";
+      looked.abort();
+      return;
+    }
+    const at = await nextDueAt(this.deps.dataSource, this.store.storeId);
+    if (at === null) this.#end = { is: "drained" };
+    else if (at.getTime() > Date.now()) this.#end = { is: "later", at, firm: false };
+    else if (this.#left === "nothing") this.#left = "more";
+    // Being marked just now: that transaction's own wake comes after its commit.
+    else this.#end = { is: "later", at: new Date(Date.now() + MARKED_MEANWHILE_MS), firm: false };
+  }
+
   /** By the policy; where this would be a mass zeroing, the guard falls now and the zeros among these are held already. */
   async #decide(claims: readonly Claim[]): Promise<Decided> {
     const now = new Date();
@@ -130,14 +150,6 @@ class Drain {
     if (!(await holdMassZeros(this.deps.dataSource, this.store.storeId))) return decided;
     this.deps.log.warn({ storeId: this.store.storeId }, "mass-zero guard holds the store's zeros");
     return decideAll(claims.map(underZeroGuard(now)), now);
-  }
-
-  async #whatIsNext(): Promise<DrainEnd> {
-    const at = await nextDueAt(this.deps.dataSource, this.store.storeId);
-    if (at === null) return { is: "drained" };
-    // Due, but not claimed: it is being marked just now, and that transaction's own wake comes after its commit.
-    const soon = new Date(Date.now() + MARKED_MEANWHILE_MS);
-    return { is: "later", at: at < soon ? soon : at, firm: false };
   }
 
   #track(about: readonly { readonly claim: { readonly id: string } }[], work: () => Promise<void>): void {

@@ -325,6 +325,21 @@ describe.each(queueKinds)("$name", (each) => {
       expect(second.hold.mayStart()).toBe(true);
     });
 
+    test("that hangs while it settles one of its stores loses the others, and that one when its lock is gone", async () => {
+      aWorker("a");
+      const [settling, other] = [newUuid(), newUuid()];
+      await wake(settling, other);
+      await Promise.all([theDrain(settling, 0), theDrain(other, 0)]);
+      await db.dataSource.transaction(async (tx) => {
+        await sql(tx, `select 1 from store_queue where store_id = $1 for share`, [settling]);
+        aWorker("b");
+        await endLease(settling);
+        expect((await theDrain(other, 1)).worker).toBe("b");
+        expect(drainsOf(settling)).toHaveLength(1);
+      });
+      expect((await theDrain(settling, 1)).worker).toBe("b");
+    });
+
     test("that took a store after it was taken for dead, and then died, does not keep it", async () => {
       const storeId = newUuid();
       await sql(
@@ -334,6 +349,22 @@ describe.each(queueKinds)("$name", (each) => {
       );
       aWorker("a");
       await theDrain(storeId, 0);
+    });
+
+    test("that died has its stores left alone for a moment, whatever is woken meanwhile", async () => {
+      aWorker("a");
+      const storeId = newUuid();
+      await wake(storeId);
+      await theDrain(storeId, 0);
+      aWorker("b");
+      await endLease(storeId);
+      await until(async () => (await rowOf(storeId))?.owner === null);
+      const row = await rowOf(storeId);
+      await wake(storeId);
+      await letQueuesLook();
+      expect((await rowOf(storeId))?.due_at).toEqual(row?.due_at);
+      await theDrain(storeId, 1);
+      expect(Date.now()).toBeGreaterThanOrEqual(row?.due_at.getTime() ?? Infinity);
     });
 
     test("whose session was killed works on under a new one", async () => {

@@ -16,7 +16,7 @@ import pg from "pg";
 import type { DataSource } from "typeorm";
 import type { Log } from "../../log.js";
 import { newUuid } from "../../terms.js";
-import { hotSql, sql } from "../sql.js";
+import { hotSql, sql, WITHOUT_FLUSH } from "../sql.js";
 import type { DrainEnd, DrainHandler, StoreHold } from "./queue.js";
 
 /** How long a hung process keeps its stores. */
@@ -177,7 +177,8 @@ export class Holder {
     if (end.is === "drained") {
       const deleted = await hotSql(
         dataSource,
-        `delete from store_queue where store_id = $1 and token = $2 and requested = claimed returning 1`,
+        // Without waiting for the disk: were it lost in a crash, the store would be drained once more.
+        `delete from store_queue where store_id = $1 and token = $2 and requested = claimed and ${WITHOUT_FLUSH} returning 1`,
         mine,
       );
       if (deleted.length > 0) return;
@@ -282,15 +283,22 @@ export class Holder {
                                  and k.objid = w.lock_key::oid and k.granted
                                  and k.database = (select oid from pg_database where datname = current_database()))
              order by w.id for update skip locked
-          ), gone as (delete from worker w using dead where w.id = dead.id)
-          update store_queue q set owner = null, token = null, due_at = now() + $2 * interval '1 ms'
-           where q.owner in (select id from dead)
-              -- A worker that was frozen may have claimed once more before it learned that it was taken for dead.
-              or (q.owner is not null and not exists (select 1 from worker w where w.id = q.owner))
+          ), gone as (delete from worker w using dead where w.id = dead.id), orphan as materialized (
+            -- A worker that was frozen may have claimed once more before it learned that it was taken for dead. And one that
+            -- hangs in the midst of settling has its row locked: that one is freed when the server ends its transaction.
+            select q.store_id from store_queue q
+             where q.owner in (select id from dead)
+                or (q.owner is not null and not exists (select 1 from worker w where w.id = q.owner))
+             order by q.store_id for update skip locked
+          )
+          update store_queue q set owner = null, token = null, due_at = free_at, not_before = free_at
+            from orphan, (select now() + $2 * interval '1 ms' as free_at) as grace
+           where q.store_id = orphan.store_id
           returning q.store_id`,
           [WORKER_LOCK_CLASS, REAP_GRACE_MS],
         );
         if (freed.length === 0) continue;
+        this.#wakeAt(new Date(Date.now() + REAP_GRACE_MS));
         log.warn({ stores: freed.length }, "stores of a dead worker freed");
         await this.#events.onFreed(freed.map((row) => row.store_id));
       } catch (error) {

@@ -8,7 +8,7 @@
  *
  * The figures that chose this shape stand in docs/adr/0001.
  */
-import { hotSql, sql, type Tx } from "../sql.js";
+import { hotSql, sql, type Tx, WITHOUT_FLUSH } from "../sql.js";
 import { Waker } from "../waker.js";
 import { Holder, type HolderOptions } from "./holder.js";
 import type { DrainHandler, StoreQueue } from "./queue.js";
@@ -81,7 +81,7 @@ export class PostgresLeases implements StoreQueue {
     }
   }
 
-  /** Folds committed wakes and claims free due stores. */
+  /** Folds committed wakes (without waiting for the disk: were it lost, they would be there again) and claims due stores. */
   async #claim(workerId: string, limit: number): Promise<readonly { store_id: string; token: number }[]> {
     const { dataSource } = this.#options;
     await hotSql(
@@ -105,7 +105,8 @@ export class PostgresLeases implements StoreQueue {
         on conflict (store_id) do update set requested = q.requested + 1
       )
       delete from wake w using pending p
-       where w.id = p.id and (p.store_id in (select store_id from locked) or p.store_id not in (select store_id from known))`,
+       where w.id = p.id and (p.store_id in (select store_id from locked) or p.store_id not in (select store_id from known))
+         and ${WITHOUT_FLUSH}`,
     );
     // A store that this process still holds under an older session is not taken again before that drain has ended.
     return hotSql<{ store_id: string; token: number }>(
