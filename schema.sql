@@ -410,6 +410,7 @@ CREATE INDEX listing_store ON public.listing USING btree (store_id, id);
 CREATE INDEX listing_zeroed ON public.listing USING btree (store_id, zeroed_at) WHERE (zeroed_at IS NOT NULL);
 
 CREATE INDEX operation_customer ON public.operation USING btree (customer_id, id DESC);
+CREATE INDEX operation_finished ON public.operation USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 CREATE INDEX operation_open ON public.operation USING btree (id) WHERE (status = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
 
 CREATE INDEX operation_listing_open ON public.operation_listing USING btree (listing_id) WHERE (status IS NULL);

@@ -50,6 +50,8 @@ describe("configuration", () => {
     ["EVENKEEL_ALLOW_PRIVATE_STORES", "1"],
     ["EVENKEEL_ROLE", "workers"],
     ["EVENKEEL_QUEUE_URL", "http://redis:6379"],
+    ["EVENKEEL_RETENTION_DAYS", "0"],
+    ["EVENKEEL_RETENTION_DAYS", "forever"],
     ["LOG_LEVEL", "loud"],
   ])("%s=%s is refused by its name", (name, value) => {
     const problems = problemsOf({ EVENKEEL_ENCRYPTION_KEY: KEY, [name]: value });

@@ -19,6 +19,8 @@ export interface Config {
   readonly encryptionKey: Buffer | null;
   readonly demo: boolean;
   readonly allowPrivateStores: boolean;
+  /** How many days outcomes and finished operations are kept: 1 to 3650; the engine's default where absent. */
+  readonly retentionDays?: number;
   readonly logLevel: string;
 }
 
@@ -96,6 +98,14 @@ const variables = {
   ),
   EVENKEEL_DEMO: variable(onOrOff.optional()),
   EVENKEEL_ALLOW_PRIVATE_STORES: variable(onOrOff.optional()),
+  EVENKEEL_RETENTION_DAYS: variable(
+    z
+      .string()
+      .regex(/^\d{1,4}$/, "must be a number of days, 1 to 3650")
+      .transform(Number)
+      .refine((days) => days >= 1 && days <= 3_650, "must be a number of days, 1 to 3650")
+      .optional(),
+  ),
   EVENKEEL_DATA_DIR: variable(z.string().optional()),
 };
 
@@ -138,6 +148,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     encryptionKey: given.EVENKEEL_ENCRYPTION_KEY ?? null,
     demo: given.EVENKEEL_DEMO ?? embedded,
     allowPrivateStores: given.EVENKEEL_ALLOW_PRIVATE_STORES ?? embedded,
+    ...(given.EVENKEEL_RETENTION_DAYS !== undefined && { retentionDays: given.EVENKEEL_RETENTION_DAYS }),
     logLevel: given.LOG_LEVEL ?? "info",
   };
 }

@@ -67,6 +67,7 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
         ? null
         : startSyncEngine({
             ...{ dataSource, feed, signals, drivers, encryptionKey, log },
+            ...(config.retentionDays !== undefined && { retentionDays: config.retentionDays }),
             queue: openQueue({ dataSource, databaseUrl: url, log, slots: SLOTS }, config.queueUrl),
           });
     if (engine) stops.add(() => engine.stop(how.graceMs));

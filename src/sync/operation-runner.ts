@@ -20,8 +20,9 @@ import { sql, type Tx } from "./sql.js";
 import type { StoreConnections } from "./store-connections.js";
 import { Waker } from "./waker.js";
 
-/** Items of one chunk: few enough for a short transaction, as many as one SKU look-up takes. */
-const CHUNK = 250;
+/** Items of one chunk: few enough for a short transaction; of an import, as many as one SKU look-up takes. */
+const CHUNK = 500;
+const IMPORT_CHUNK = 250;
 const LEASE_SECONDS = 60;
 const POLL_MS = 250;
 /** An import that cannot ask its store gives up after this many tries in a row (about a quarter of an hour). */
@@ -98,7 +99,7 @@ async function workChunk(deps: RunnerDeps, signal: AbortSignal): Promise<boolean
   const items = await sql<ChunkItem>(
     deps.dataSource,
     `select o.position, o.item_id, i.sku from operation_item o join item i on i.id = o.item_id
-      where o.operation_id = $1 order by o.position limit ${String(CHUNK)}`,
+      where o.operation_id = $1 order by o.position limit ${String(operation.kind === "IMPORT_LISTINGS" ? IMPORT_CHUNK : CHUNK)}`,
     [operation.id],
   );
   if (operation.kind === "IMPORT_LISTINGS") await workImport(deps, operation, items, signal);

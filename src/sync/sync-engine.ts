@@ -9,6 +9,7 @@ import { markListings, markWidely, workMarkTask } from "./mark-listings.js";
 import { startOperationRunner } from "./operation-runner.js";
 import type { OutcomeFeed } from "./outcome-feed.js";
 import type { StoreQueue } from "./queue/queue.js";
+import { keepRetention } from "./retention.js";
 import { NO_SIGNALS, type Signals } from "./signals.js";
 import { sql, type Tx } from "./sql.js";
 import { StoreConnections } from "./store-connections.js";
@@ -29,6 +30,8 @@ export interface SyncEngineDeps {
   readonly signals?: Signals;
   readonly drivers: ReadonlyMap<Platform, PlatformDriver>;
   readonly encryptionKey: Buffer;
+  /** How many days outcomes and finished operations are kept, 1 or more; 30 where absent. */
+  readonly retentionDays?: number;
   readonly log: Log;
   readonly random?: () => number;
 }
@@ -39,8 +42,8 @@ const CLOCK_MS = 500;
 const MARK_POLL_MS = 250;
 /** How often due listings without a queued store are looked for: covers a wake that was lost in a way nobody thought of. */
 const SWEEP_MS = 60_000;
-const PARTITIONS_MS = 3_600_000;
-const PARTITION_DAYS = 14;
+const RETENTION_MS = 3_600_000;
+const RETENTION_DAYS = 30;
 
 export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   const { dataSource, queue, feed, signals = NO_SIGNALS, log } = deps;
@@ -88,13 +91,11 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     const found = await dataSource.transaction(sweepForgotten);
     if (found > 0) log.warn({ stores: found }, "due listings found whose store was not queued");
   });
-  const partitions = startClock(
-    { everyMs: PARTITIONS_MS, name: "partitions", log, signal: stopped.signal },
-    async () => {
-      await sql(dataSource, `select ensure_outcome_partitions($1)`, [PARTITION_DAYS]);
-      await sql(dataSource, `delete from idempotency where created_at < now() - interval '25 hours'`);
-    },
-  );
+  const retention = startClock({ everyMs: RETENTION_MS, name: "retention", log, signal: stopped.signal }, async () => {
+    const dropped = await keepRetention(dataSource, deps.retentionDays ?? RETENTION_DAYS);
+    if (dropped.length > 0) log.info({ dropped }, "outcomes past their time are forgotten");
+    await sql(dataSource, `delete from idempotency where created_at < now() - interval '25 hours'`);
+  });
 
   return {
     hint: () => {
@@ -104,7 +105,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
     },
     stop: async (graceMs) => {
       stopped.abort();
-      await Promise.all([queue.close(graceMs), operations.stop(), marks.done, gates.done, sweep.done, partitions.done]);
+      await Promise.all([queue.close(graceMs), operations.stop(), marks.done, gates.done, sweep.done, retention.done]);
     },
   };
 }
