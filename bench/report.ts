@@ -14,14 +14,16 @@ export interface Figure {
 export interface BenchOptions {
   /** latency: changes that are measured; start: starts of each kind, a hundredth of it. */
   readonly samples: number;
-  /** resync: listings of each store. */
+  /** resync, million: listings of each store; pace, urgency, fairness: of the busy one; dispatch: in all. */
   readonly listings: number;
   /** resync: how often the whole store is sent; the median counts. */
   readonly rounds: number;
   /** feed: outcomes that each subscriber gets. */
   readonly outcomes: number;
-  /** memory: how long the gateway idles before it is weighed. */
+  /** memory: how long the gateway idles before it is weighed; elsewhere how long a phase is measured. */
   readonly seconds: number;
+  /** fairness, million: how many stores there are. */
+  readonly stores: number;
 }
 
 /** `note` tells a person what goes on. What is started goes to `stops`, which are called at the end, and at Ctrl-C. */

@@ -54,6 +54,7 @@ function withoutPace(driver: PlatformDriver): PlatformDriver {
       return {
         pace: { ...connector.pace, callsPerInterval: 1_000_000 },
         maxChangesPerCall: connector.maxChangesPerCall,
+        mayWriteLate: connector.mayWriteLate,
         check: (signal) => connector.check(signal),
         findBySku: (skus, signal) => connector.findBySku(skus, signal),
         partition: (changes) => connector.partition(changes),
@@ -79,7 +80,14 @@ function startEngine(
   const feed = startOutcomeFeed({ dataSource, log });
   const queue = new PostgresLeases({ dataSource, databaseUrl: url, log, slots: 32 });
   const byPlatform = new Map(drivers.map((driver) => [driver.platform, driver]));
-  const engine = startSyncEngine({ dataSource, queue, feed, drivers: byPlatform, encryptionKey, log });
+  const engine = startSyncEngine({
+    dataSource,
+    queue,
+    feed,
+    drivers: byPlatform,
+    encryptionKey,
+    log,
+  });
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => (stopping ??= engine.stop(10_000).then(() => feed.stop()));
   stops.add(stop);

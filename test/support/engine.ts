@@ -82,7 +82,15 @@ export function startTestEngine(
   const byPlatform = new Map(drivers.map((driver) => [driver.platform, driver]));
   const queue = new PostgresLeases({ dataSource, databaseUrl: database.url, log: testLog, slots });
   const feed = startOutcomeFeed({ dataSource, log: testLog });
-  const engine = startSyncEngine({ dataSource, queue, feed, drivers: byPlatform, encryptionKey, log: testLog, random });
+  const engine = startSyncEngine({
+    dataSource,
+    queue,
+    feed,
+    drivers: byPlatform,
+    encryptionKey,
+    log: testLog,
+    random,
+  });
   const change = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
     const result = await dataSource.transaction(work);
     engine.hint();
