@@ -13,6 +13,7 @@ import { latency } from "./latency.js";
 import { memory } from "./memory.js";
 import { million } from "./million.js";
 import { pace } from "./pace.js";
+import { queues } from "./queues.js";
 import { recovery } from "./recovery.js";
 import { type Bench, type BenchOptions, type Figure, jsonLine, table } from "./report.js";
 import { resync } from "./resync.js";
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   fairness,
   recovery,
   million,
+  queues,
 };
 const DEFAULTS: BenchOptions = { samples: 600, listings: 10_000, rounds: 3, outcomes: 2_000, seconds: 10, stores: 100 };
 /** Where a bench is about another size than the others. */
@@ -40,6 +42,7 @@ const DEFAULTS_OF: Readonly<Record<string, Partial<BenchOptions>>> = {
   urgency: { listings: 100_000, samples: 20 },
   fairness: { listings: 1_000_000, stores: 999, seconds: 30 },
   recovery: { samples: 10 },
+  queues: { samples: 300 },
   million: { listings: 1_000_000, stores: 2 },
 };
 

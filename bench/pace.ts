@@ -1,11 +1,12 @@
 /**
  * How much of a Shopify store's cost bucket the engine uses: the sandbox's Standard plan, 100 points a second into a bucket of
- * 2,000, full at first, and a backlog that is filled up again while it is sent. The window begins with the first write that the shop gets. Possible is
- * what the bucket held then and what was restored in the window, by the cost of one write as the shop charges it. A write is
- * refused (THROTTLED) where the shop has logged no lines of it.
+ * 2,000, full at first, and a backlog that is filled up again while it is sent. The window begins with the first write that the
+ * shop gets. Possible is what the bucket held then and what was restored in the window, by the cost of one write as the shop
+ * charges it. A write is refused (THROTTLED) where the shop has logged no lines of it.
  *
- * The control sends batches of the same size through the same connector in the same pace, waits only as long as its answers
- * ask, and knows no database. "two workers" are two built gateways with EVENKEEL_ROLE=worker on one store.
+ * The control sends full batches through the same connector at the same pace, waits only as long as its answers ask, and knows
+ * no database. "two workers" are built gateways with EVENKEEL_ROLE=worker on one store; halfway another one replaces them,
+ * which knows nothing of the bucket.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import PQueue from "p-queue";
@@ -48,7 +49,8 @@ export const pace: Bench = async ({ listings, seconds }, { stops, note }) => {
   };
   const bare = await measure("control", () => sendBare(stage, shop, seconds));
   const keepUp = async (): Promise<void> => {
-    note(`at least ${String(await keepBacklog(stage, shop, seconds))} listings were waiting`);
+    const { fewest, holders } = await keepBacklog(stage, shop, seconds);
+    note(`at least ${String(fewest)} listings were waiting; ${String(holders)} processes were seen to hold the store`);
   };
   await makeBacklog(stage, shop);
   const one = await measure("engine", async () => {
@@ -59,7 +61,12 @@ export const pace: Bench = async ({ listings, seconds }, { stops, note }) => {
   await makeBacklog(stage, shop);
   const two = await measure("two workers", async () => {
     const workers = [await stage.gateway(WORKER), await stage.gateway(WORKER)];
-    await keepUp();
+    const replace = async (): Promise<void> => {
+      await delay((seconds / 2) * 1_000);
+      const another = await stage.gateway(WORKER);
+      for (const worker of workers.splice(0, 2, another)) await worker.stop();
+    };
+    await Promise.all([keepUp(), replace()]);
     for (const worker of workers) await worker.stop();
   });
 
@@ -156,19 +163,30 @@ async function makeBacklog(stage: Stage, shop: StagedShop): Promise<void> {
 
 /**
  * Until the shop has been written to for so long: what was sent is marked again, in few statements, since the cost of marking
- * is not what is measured. Answers the fewest that were ever waiting.
+ * is not what is measured. Answers the fewest that were ever waiting, and how many processes were seen to hold the store.
  */
-async function keepBacklog(stage: Stage, shop: StagedShop, seconds: number): Promise<number> {
+async function keepBacklog(
+  stage: Stage,
+  shop: StagedShop,
+  seconds: number,
+): Promise<{ readonly fewest: number; readonly holders: number }> {
   const firstWrite = async (): Promise<number | undefined> =>
     (await shop.calls()).filter(({ isWrite }) => isWrite)[ASKED_BY_US]?.receivedAt;
   const end = (await until(firstWrite, { everyMs: LOOK_EVERY_MS })) + seconds * 1_000;
   let fewest = Infinity;
+  const holders = new Set<string>();
   while (Date.now() <= end) {
     fewest = Math.min(fewest, await waitingAt(stage, shop));
     await markSettled(stage, shop);
+    const [queued] = await sql<{ owner: string | null }>(
+      stage.dataSource,
+      `select owner from store_queue where store_id = $1`,
+      [shop.storeId],
+    );
+    if (queued?.owner != null) holders.add(queued.owner);
     await delay(LOOK_EVERY_MS);
   }
-  return fewest;
+  return { fewest, holders: holders.size };
 }
 
 /** As a syncInventory over what is settled marks it, without an operation. */

@@ -14,7 +14,7 @@ export interface Figure {
 export interface BenchOptions {
   /** latency: changes that are measured; start: starts of each kind, a hundredth of it. */
   readonly samples: number;
-  /** resync, million: listings of each store; pace, urgency, fairness: of the busy one; dispatch: in all. */
+  /** resync, million: listings of each store; pace, urgency, fairness: of the busy one; queues: stores. */
   readonly listings: number;
   /** resync: how often the whole store is sent; the median counts. */
   readonly rounds: number;
