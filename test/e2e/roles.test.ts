@@ -113,9 +113,15 @@ describe.each(queueKinds)("processes with roles, on $name", (kind) => {
     const { customerId, skus } = await merchantOf(api);
     const change = (onHandDelta: number): Promise<string> =>
       api.mutate("adjustInventory", "changedCount", { customerId, lines: skus.map((sku) => ({ sku, onHandDelta })) });
-    shop.fail({ kind: "stall", ms: 300 }, { when: (request) => request.method === "POST" });
+    let writes = 0;
+    const isWrite = (request: { readonly method: string }): boolean => {
+      if (request.method === "POST") writes += 1;
+      return request.method === "POST";
+    };
+    shop.fail({ kind: "stall", ms: 300 }, { when: isWrite });
     await change(-3);
-    await until(async () => (await listingsIn(api, customerId, "IN_FLIGHT")) > 0);
+    // Frozen before its call has left, it would send it on waking: by its own clock the lease below has not run out.
+    await until(() => writes > 0);
     process.kill(frozen.pid, "SIGSTOP");
     await using other = await start("worker");
     // Its lease, which nobody else knows to be worth nothing, is taken to have run out: the test need not wait for it.
@@ -198,7 +204,8 @@ async function loadOn(
         continue;
       }
       const sku = skus[turn % skus.length];
-      const lines = [{ sku, onHandDelta: turn % 2 === 0 ? 1 : -1 }];
+      // Up in one round of the SKUs and down in the next: however long it lasts, none runs out.
+      const lines = [{ sku, onHandDelta: Math.floor(turn / skus.length) % 2 === 0 ? 1 : -1 }];
       const query = `mutation ($input: AdjustInventoryInput!) { adjustInventory(input: $input) { userErrors { code } } }`;
       await fetch(`http://127.0.0.1:${port}/graphql`, {
         method: "POST",
