@@ -37,14 +37,6 @@ create table customer (
   constraint customer_sync_mode_check CHECK (sync_mode = ANY (ARRAY['NEVER'::text, 'ALWAYS'::text, 'PROCESS_ORDERS_ONLY'::text]))
 );
 
-create table deployment (
-  id uuid not null default gen_random_uuid(),
-  is_the_one boolean not null default true,
-  constraint deployment_pkey PRIMARY KEY (id),
-  constraint deployment_is_the_one_key UNIQUE (is_the_one),
-  constraint deployment_is_the_one_check CHECK (is_the_one)
-);
-
 create table feed (
   customer_id uuid not null,
   last_seq bigint not null default 0,
@@ -190,7 +182,7 @@ create table listing (
 create table mark_task (
   id bigint not null generated always as identity,
   customer_id uuid not null,
-  store_id uuid,
+  store_id uuid not null,
   catch_up_only boolean not null,
   forget_acknowledged boolean not null default false,
   trigger text not null,
@@ -399,7 +391,7 @@ CREATE INDEX item_tags ON public.item USING gin (tags);
 CREATE INDEX item_title ON public.item USING btree (customer_id, title, id);
 CREATE INDEX item_updated ON public.item USING btree (customer_id, updated_at, id);
 
-CREATE INDEX listing_catch_up ON public.listing USING btree (customer_id, id) WHERE (held OR (revision > synced_revision));
+CREATE INDEX listing_catch_up ON public.listing USING btree (store_id, id) WHERE (held OR (revision > synced_revision));
 CREATE INDEX listing_customer ON public.listing USING btree (customer_id, id);
 CREATE INDEX listing_due ON public.listing USING btree (store_id, urgency, dirty_since, id) WHERE (revision > synced_revision);
 CREATE INDEX listing_item ON public.listing USING btree (item_id, store_id);

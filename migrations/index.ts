@@ -3,14 +3,14 @@ import { Foundation1763900000000 } from "./1763900000000-foundation.js";
 import { EffectiveState1763900001000 } from "./1763900001000-effective-state.js";
 import { ForgetAcknowledged1763900002000 } from "./1763900002000-forget-acknowledged.js";
 import { FailedAndHealth1763900003000 } from "./1763900003000-failed-and-health.js";
-import { Deployment1763900005000 } from "./1763900005000-deployment.js";
 import { Retention1763900006000 } from "./1763900006000-retention.js";
+import { MarkByStore1763900007000 } from "./1763900007000-mark-by-store.js";
 
 export const migrations = [
   Foundation1763900000000,
   EffectiveState1763900001000,
   ForgetAcknowledged1763900002000,
   FailedAndHealth1763900003000,
-  Deployment1763900005000,
   Retention1763900006000,
+  MarkByStore1763900007000,
 ] as const;

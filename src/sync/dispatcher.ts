@@ -24,7 +24,7 @@ const CALLS_BEFORE_YIELD = 3;
 const MAX_DRAIN_MS = 5_000;
 /** A longer wait for the platform's budget gives the slot back. */
 const MAX_WAIT_IN_SLOT_MS = 1_000;
-const MAX_CLAIM = 1_000;
+const MIN_CLAIM = 100;
 const MARKED_MEANWHILE_MS = 20;
 /** Where all that was due is on its way: how long calls may last before it is looked for more. */
 const LOOK_AGAIN_MS = 200;
@@ -108,7 +108,7 @@ class Drain {
     const { connector } = this.store;
     const probing = this.#isProbing;
     const room = connector.pace.concurrency + 1 - this.#active.size;
-    const limit = probing ? 1 : Math.min(MAX_CLAIM, Math.max(1, room) * connector.maxChangesPerCall);
+    const limit = probing ? 1 : sizeOfClaim(connector.maxChangesPerCall, room);
     const claims = await claimDue(this.deps.dataSource, this.store.storeId, limit, [...this.#busy]);
     if (claims.length < limit) this.#left = claims.length > 0 ? "nothing" : "locked";
     if (claims.length === 0) return;
@@ -269,6 +269,14 @@ class Drain {
       [this.store.storeId],
     );
   }
+}
+
+/**
+ * What fits into one call: the next claim sees what has become urgent meanwhile. As many calls as there is room for only
+ * where calls are so small that a claim for each would cost more than they do.
+ */
+function sizeOfClaim(maxChangesPerCall: number, room: number): number {
+  return Math.max(maxChangesPerCall, Math.min(MIN_CLAIM, Math.max(1, room) * maxChangesPerCall));
 }
 
 function later(ms: number): DrainEnd {

@@ -91,23 +91,27 @@ export interface WideMark {
 }
 
 /**
- * Marks all listings of a customer or store. What is appended here is one row, atomic with the change; `workMarkTasks` turns
- * it into marks right after the commit, in chunks, so that a switch over a million listings is a short transaction.
+ * Marks all listings of a customer or store. What is appended here is one row a store, atomic with the change; `workMarkTask`
+ * turns it into marks right after the commit, in chunks, so that a switch over a million listings is a short transaction.
  */
 export async function markWidely(tx: Tx, wide: WideMark): Promise<void> {
   await sql(
     tx,
-    `insert into mark_task (customer_id, store_id, catch_up_only, trigger, forget_acknowledged) values ($1, $2, $3, $4, $5)`,
+    /* sql */ `
+    insert into mark_task (customer_id, store_id, catch_up_only, trigger, forget_acknowledged)
+    select customer_id, id, $3, $4, $5 from store where customer_id = $1 and ($2::uuid is null or id = $2)`,
     [wide.customerId, wide.storeId, wide.catchUpOnly, wide.trigger, wide.forgetAcknowledged ?? false],
   );
 }
 
 const MARK_CHUNK = 1_000;
+/** Less and more than every listing's id. */
+const BEFORE_ALL = "00000000-0000-0000-0000-000000000000";
+const AFTER_ALL = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 interface MarkTask {
   readonly id: number;
-  readonly customer_id: string;
-  readonly store_id: string | null;
+  readonly store_id: string;
   readonly catch_up_only: boolean;
   readonly trigger: SyncTrigger;
   readonly forget_acknowledged: boolean;
@@ -119,17 +123,18 @@ export async function workMarkTask(tx: Tx): Promise<boolean> {
   const [task] = await sql<MarkTask>(
     tx,
     // A task that has not begun goes before one that has, so that a huge one lets small ones pass.
-    `select id, customer_id, store_id, catch_up_only, trigger, forget_acknowledged, done_to from mark_task
+    `select id, store_id, catch_up_only, trigger, forget_acknowledged, done_to from mark_task
       order by done_to is not null, id limit 1 for update skip locked`,
   );
   if (!task) return false;
   const chunk = await sql<{ id: string }>(
     tx,
+    // Pairs, and no equality: with that the planner would rather walk the primary key, which has the same order.
     `select id from listing
-      where ${task.store_id === null ? "customer_id = $1" : "customer_id = $1 and store_id = $4"}
-        and ($2::uuid is null or id > $2) ${task.catch_up_only ? "and (held or revision > synced_revision)" : ""}
-      order by id limit $3`,
-    [task.customer_id, task.done_to, MARK_CHUNK, ...(task.store_id === null ? [] : [task.store_id])],
+      where (store_id, id) > ($1, $2) and (store_id, id) < ($1, $3)
+            ${task.catch_up_only ? "and (held or revision > synced_revision)" : ""}
+      order by store_id, id limit $4`,
+    [task.store_id, task.done_to ?? BEFORE_ALL, AFTER_ALL, MARK_CHUNK],
   );
   const last = chunk.at(-1);
   const listingIds = chunk.map((row) => row.id);

@@ -90,7 +90,9 @@ async function workChunk(deps: RunnerDeps, signal: AbortSignal): Promise<boolean
            lease_until = clock_timestamp() + $1 * interval '1 second'
      where id = (select id from operation
                   where status in ('QUEUED', 'RUNNING') and (lease_until is null or lease_until < clock_timestamp())
-                    and (status = 'QUEUED' or exists (select 1 from operation_item i where i.operation_id = operation.id))
+                    -- The first in the order of the key, since "any" or "exists" may read every frozen selection there is.
+                    and (status = 'QUEUED' or (select i.position from operation_item i where i.operation_id = operation.id
+                                                order by i.position limit 1) is not null)
                   order by lease_until nulls first, id limit 1 for update skip locked)
     returning id, customer_id, kind, input, requested_by, attempts`,
     [LEASE_SECONDS],

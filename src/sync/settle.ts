@@ -213,7 +213,7 @@ async function writeOutcomes(tx: Tx, customerId: string, outcomes: readonly Outc
       place: index + 1,
     })),
   );
-  await hotSql(
+  const [written] = await hotSql<{ count: number }>(
     tx,
     /* sql */ `
     with numbered as (
@@ -222,7 +222,7 @@ async function writeOutcomes(tx: Tx, customerId: string, outcomes: readonly Outc
       update operation_listing o set status = a.status, outcome_seq = n.base + a.place
         from numbered n, jsonb_to_recordset($4::jsonb) as a(operation_id uuid, listing_id uuid, status text, place integer)
        where o.operation_id = a.operation_id and o.listing_id = a.listing_id
-    )
+    ), written as (
     insert into outcome (customer_id, seq, occurred_at, id, status, trigger, store_id, item_id, listing_id, operation_id, revision,
       quantity_before, quantity_sent, quantity_acknowledged, skips, failure_code, platform_message, attempt, next_attempt_at,
       duration_ms, lag_ms)
@@ -235,7 +235,11 @@ async function writeOutcomes(tx: Tx, customerId: string, outcomes: readonly Outc
            quantity_acknowledged integer, skips jsonb, failure_code text, platform_message text, attempt integer,
            next_attempt_at timestamptz, duration_ms integer, dirty_since timestamptz)) with ordinality
         as o(id, status, trigger, store_id, item_id, listing_id, operation_id, revision, quantity_before, quantity_sent,
-             quantity_acknowledged, skips, failure_code, platform_message, attempt, next_attempt_at, duration_ms, dirty_since, place)`,
+             quantity_acknowledged, skips, failure_code, platform_message, attempt, next_attempt_at, duration_ms, dirty_since, place)
+    returning 1)
+    select count(*) from written`,
     [customerId, outcomes.length, JSON.stringify(outcomes), JSON.stringify(answers)],
   );
+  // Without a row to count under there would be no number, and no outcome: then nothing is settled either.
+  if (written?.count !== outcomes.length) throw new Error(`Customer ${customerId} has no feed.`);
 }

@@ -143,7 +143,7 @@ async function plantOutcomes(run: Run, outcomes: number): Promise<void> {
     outcomes,
     OUTCOME_DAYS,
   );
-  await run(`update feed set last_seq = $2 where customer_id = $1`, outcomes);
+  await run(`insert into feed (customer_id, last_seq) values ($1, $2)`, outcomes);
 }
 
 /** Ended ones (one of them long ago), one that nobody works just now, and one that waits for each due listing. */
@@ -532,7 +532,7 @@ describe("no statement reads a grown table without its index", () => {
   test("which shows where an index is missing", async () => {
     await using watched = await watch();
     const rolledBack = watched.dataSource.transaction(async (tx) => {
-      await tx.query(`drop index listing_due`);
+      await tx.query(`drop index listing_due, listing_catch_up`);
       await claimDue(tx, big.storeIds[1] ?? "", 100, []);
       await tx.query(`drop index listing_item`);
       await markListings(tx, { itemIds: [newUuid()] }, { trigger: "MANUAL" });

@@ -38,16 +38,16 @@ afterEach(async () => {
 });
 
 /** A queue as a process has it, not yet running. */
-function aQueue({ slots = 8 } = {}): StoreQueue {
-  const options = { dataSource: db.dataSource, databaseUrl: db.url, log: testLog, slots };
-  const queueUrl = kind.url(db);
+function aQueue({ slots = 8, of = db } = {}): StoreQueue {
+  const options = { dataSource: of.dataSource, databaseUrl: of.url, log: testLog, slots };
+  const queueUrl = kind.url(of);
   const queue = queueUrl === null ? new PostgresLeases(options) : new BullMqQueue({ ...options, queueUrl });
   queues.push(queue);
   return queue;
 }
 
 /** Runs a queue whose drains the test ends itself. */
-function aWorker(worker: string, options: { slots?: number } = {}): StoreQueue {
+function aWorker(worker: string, options: { slots?: number; of?: TestDatabase } = {}): StoreQueue {
   const queue = aQueue(options);
   queue.run((hold) => {
     if (over) return Promise.resolve(YIELDED);
@@ -414,6 +414,17 @@ describe.each(queueKinds)("$name", (each) => {
       await closing;
       expect((await rowOf(storeId))?.owner).toBeNull();
     });
+  });
+
+  test("works its own database's stores, and none of a copy's that uses the same server", async () => {
+    await using copy = await createTestDatabase();
+    const workers = [aWorker("own", { slots: 20 }), aWorker("copy", { slots: 20, of: copy })];
+    const stores = Array.from({ length: 20 }, newUuid);
+    await wake(...stores);
+    const first = await Promise.all(stores.map((storeId) => theDrain(storeId, 0)));
+    expect(new Set(first.map(({ worker }) => worker))).toEqual(new Set(["own"]));
+    for (const drain of drains) drain.end(DRAINED);
+    await Promise.all(workers.map((queue) => queue.close(1_000)));
   });
 
   test("through a storm of wakes and two workers each store has one holder at a time and its last wake is drained", async () => {

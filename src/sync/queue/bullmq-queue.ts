@@ -78,12 +78,10 @@ export class BullMqQueue implements StoreQueue {
     await worked;
   }
 
-  /** Jobs of another gateway on the same Redis are not ours: the line carries the database's own name. */
   #openLine(): Promise<StoreLine> {
     this.#line ??= (async () => {
-      const [row] = await sql<{ id: string }>(this.#options.dataSource, `select id from deployment`);
-      if (!row) throw new Error("The database has no name: its migrations did not run.");
-      return openStoreLine({ url: this.#options.queueUrl, name: `evenkeel-${row.id}`, log: this.#options.log });
+      const name = await lineNameOf(this.#options.dataSource);
+      return openStoreLine({ url: this.#options.queueUrl, name, log: this.#options.log });
     })();
     this.#line.catch(() => {
       this.#line = null;
@@ -179,3 +177,17 @@ export class BullMqQueue implements StoreQueue {
 }
 
 const FREE = /* sql */ `q.owner is null and coalesce(q.not_before, '-infinity') <= now()`;
+
+/**
+ * Jobs of another gateway on the same Redis are not ours: the line is named after the database itself. Nothing kept in its
+ * tables would do, since a copy of a database (a restored backup, a clone for tests) is another one with the same rows.
+ */
+async function lineNameOf(dataSource: HolderOptions["dataSource"]): Promise<string> {
+  const [row] = await sql<{ name: string }>(
+    dataSource,
+    `select format('evenkeel-%s-%s', system_identifier, (select oid from pg_database where datname = current_database())) as name
+       from pg_control_system()`,
+  );
+  if (!row) throw new Error("PostgreSQL does not tell which system it is.");
+  return row.name;
+}
