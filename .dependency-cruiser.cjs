@@ -93,7 +93,7 @@ module.exports = {
     layer(
       "sync-knows-no-api-and-no-shop",
       "^src/sync/",
-      ["^src/(entities|policy)/", PORT, LOG],
+      ["^src/(entities|policy)/", "^src/prepared[.]ts$", PORT, LOG],
       "The engine works the same under any API and any platform: neither resolvers, schema and server nor a connector.",
     ),
     layer(
