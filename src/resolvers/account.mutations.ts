@@ -95,7 +95,7 @@ export class AccountMutations {
       input,
       target: () => target(ctx, "store", "storeId", input.storeId),
       prepare: (store) =>
-        prepareStoreUpdate(ctx.stores, ctx.dataSource, {
+        prepareStoreUpdate(ctx.stores, ctx.db, {
           storeId: store.id,
           name: input.name ?? null,
           credentials: input.credentials ? plainCredentials(input.credentials) : null,

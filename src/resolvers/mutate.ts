@@ -40,9 +40,9 @@ export async function mutate<T extends Target, Prepared, Answer>(
     const target = await mutation.target();
     const call = callOf(mutation, target);
     const answer =
-      (call && (await answerGivenBefore<Answer>(ctx.dataSource, call))) ?? (await actOnce(ctx, mutation, target, call));
+      (call && (await answerGivenBefore<Answer>(ctx.db, call))) ?? (await actOnce(ctx, mutation, target, call));
     ctx.engine.hint();
-    ctx.loaders = createLoaders(ctx.dataSource, ctx.viewer, { isLive: false });
+    ctx.loaders = createLoaders(ctx.db, ctx.onlyCustomerId, { isLive: false });
     return { answer, userErrors: [] };
   } catch (error) {
     if (error instanceof UserMistake) return { answer: null, userErrors: error.errors };
@@ -57,7 +57,7 @@ async function actOnce<T extends Target, Prepared, Answer>(
   call: KeyedCall | null,
 ): Promise<Answer> {
   const prepared = await mutation.prepare?.(target);
-  return ctx.dataSource.transaction(async (tx) => {
+  return ctx.db.transaction(async (tx) => {
     if (call) {
       await takeTurn(tx, call);
       const before = await answerGivenBefore<Answer>(tx, call);
