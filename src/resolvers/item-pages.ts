@@ -25,7 +25,7 @@ export async function itemPage(
 ): Promise<CountedConnection<ItemEntity>> {
   checkFilter(wanted.filter);
   const params: unknown[] = [];
-  const from = `from item i where ${itemFilterSql(customerId, filterValues(wanted.filter), params)}`;
+  const from = `from own_item i where ${itemFilterSql(customerId, filterValues(wanted.filter), params)}`;
   const query = {
     columns: "i.id",
     from,
