@@ -16,6 +16,8 @@ export interface Services {
   readonly engine: Pick<SyncEngine, "hint">;
   readonly stores: ConnectStoreDeps;
   readonly log: Log;
+  /** A token was revoked just now, here: its sockets are closed before the answer leaves. */
+  readonly tokenRevoked: (tokenId: string) => void;
   /** For tests of row-level security alone: the loaders then ask as an operator's do. */
   readonly withoutOwnFilters?: boolean;
 }

@@ -18,6 +18,8 @@ interface SocketAnswer {
 export interface Socket extends AsyncDisposable {
   /** Null while it is open. */
   closeCode(): number | null;
+  /** Every message of the server so far, as text. */
+  heard(): readonly string[];
   send(message: object): void;
   sendRaw(frame: string | Buffer): void;
   /** One query or mutation, or the first that comes of a subscription. */
@@ -62,6 +64,7 @@ export async function openSocket(url: string, token?: string | null): Promise<So
   };
   return {
     closeCode: () => closeCode,
+    heard: () => received.map((message) => JSON.stringify(message)),
     send,
     sendRaw: (frame) => {
       socket.send(frame);
