@@ -40,10 +40,13 @@ describe("the same key with the same input", () => {
   test(`${String(AT_ONCE)} at once for each of ${String(KEYS)} keys: one effect each, and every answer is the first or to ask again`, async () => {
     const merchant = await aMerchant(api);
     const keys = Array.from({ length: KEYS }, (_, index) => `key ${String(index)}`);
-    const calls = Array.from({ length: KEYS * AT_ONCE }, (_, index) => keys[index % KEYS] ?? "");
-    const answers = await Promise.all(calls.map((key) => receive(merchant, key)));
-    for (const answer of answers)
-      expect(codes(answer)[0] ?? answer.changedCount).toBeOneOf([1, "IDEMPOTENCY_IN_PROGRESS"]);
+    // Ten keys at a time: a client has no more connections.
+    for (let at = 0; at < KEYS; at += 10) {
+      const calls = Array.from({ length: AT_ONCE }, () => keys.slice(at, at + 10)).flat();
+      const answers = await Promise.all(calls.map((key) => receive(merchant, key)));
+      for (const answer of answers)
+        expect(codes(answer)[0] ?? answer.changedCount).toBeOneOf([1, "IDEMPOTENCY_IN_PROGRESS"]);
+    }
     // Who was to ask again gets the answer.
     for (const key of keys) expect(codes(await receive(merchant, key))).toEqual([]);
     expect(await onHand(merchant)).toBe(KEYS);
