@@ -429,6 +429,7 @@ CREATE OR REPLACE FUNCTION public.ensure_outcome_partitions(days_ahead integer)
  LANGUAGE plpgsql
 AS $function$
 declare
+  parent pg_class := (select c from pg_class c where c.oid = 'outcome'::regclass);
   day date;
   made integer := 0;
   name text;
@@ -439,6 +440,9 @@ begin
     if to_regclass(name) is null then
       execute format('create table %I (like outcome including defaults including constraints)', name);
       execute format('alter table outcome attach partition %I for values from (%L) to (%L)', name, day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00');
+      if parent.relrowsecurity then
+        perform wall_off(name::regclass, case when parent.relforcerowsecurity then null else 'evenkeel_viewer' end);
+      end if;
       made := made + 1;
     end if;
   end loop;
@@ -466,6 +470,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.row_ownership(relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN ((relation)::oid = ('customer'::regclass)::oid) THEN 'id = viewer_customer()'::text WHEN ((relation)::oid = ('operation_item'::regclass)::oid) THEN 'exists (select from operation o where o.id = operation_id)'::text WHEN ((relation)::oid = ('store_queue'::regclass)::oid) THEN 'exists (select from store s where s.id = store_id)'::text WHEN (EXISTS (SELECT FROM pg_attribute WHERE ((pg_attribute.attrelid = (row_ownership.relation)::oid) AND (pg_attribute.attname = 'customer_id'::name) AND (NOT pg_attribute.attisdropped)))) THEN 'customer_id = viewer_customer()'::text ELSE NULL::text END
+;
+
 CREATE OR REPLACE FUNCTION public.setting_in_force(mode text, expires_at timestamp with time zone, revert_mode text)
  RETURNS text
  LANGUAGE sql
@@ -473,14 +484,90 @@ CREATE OR REPLACE FUNCTION public.setting_in_force(mode text, expires_at timesta
 RETURN CASE WHEN (expires_at <= now()) THEN revert_mode ELSE mode END
 ;
 
-create view item_effective as
+CREATE OR REPLACE FUNCTION public.viewer_customer()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+RETURN (NULLIF(current_setting('evenkeel.customer'::text, true), ''::text))::uuid
+;
+
+CREATE OR REPLACE FUNCTION public.viewer_privileges(relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+RETURN CASE WHEN (SELECT pg_class.relispartition FROM pg_class WHERE (pg_class.oid = (viewer_privileges.relation)::oid)) THEN NULL::text WHEN (SELECT (pg_class.relkind = 'v'::"char") FROM pg_class WHERE (pg_class.oid = (viewer_privileges.relation)::oid)) THEN 'select'::text WHEN ((relation)::oid = ANY ((ARRAY['outcome'::regclass, 'feed'::regclass, 'store_queue'::regclass])::oid[])) THEN 'select'::text WHEN ((relation)::oid = ('customer'::regclass)::oid) THEN 'select, update'::text WHEN ((relation)::oid = ('wake'::regclass)::oid) THEN 'insert'::text WHEN (row_ownership(relation) IS NOT NULL) THEN 'select, insert, update, delete'::text ELSE NULL::text END
+;
+
+CREATE OR REPLACE FUNCTION public.viewer_role()
+ RETURNS name
+ LANGUAGE plpgsql
+AS $function$
+declare
+  viewer constant name := 'evenkeel_viewer';
+begin
+  if not exists (select from pg_roles where rolname = viewer) then
+    begin
+      execute format('create role %I nologin', viewer);
+    exception
+      -- Roles are the server's: another database may have made it just now.
+      when duplicate_object or unique_violation or insufficient_privilege then null;
+    end;
+  end if;
+  if not exists (select from pg_roles where rolname = viewer and not rolsuper and not rolbypassrls) then
+    return null;
+  end if;
+  if not pg_has_role(viewer, case when current_setting('server_version_num')::integer >= 160000 then 'SET' else 'MEMBER' end) then
+    begin
+      execute format('grant %I to %I', viewer, current_user);
+    exception
+      when insufficient_privilege then return null;
+    end;
+  end if;
+  return viewer;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.wall_off(relation regclass, viewer name)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  class pg_class := (select c from pg_class c where c.oid = relation);
+  whom oid := coalesce((select oid from pg_roles where rolname = viewer), 0);
+  ownership text := row_ownership(relation);
+  privileges text := viewer_privileges(relation);
+begin
+  if class.relkind = 'v' then
+    -- A view reads as its owner, whom no policy binds, unless it says otherwise.
+    if not coalesce(class.reloptions::text like '%security_invoker=%', false) then
+      execute format('alter view %s set (security_invoker = true)', relation);
+    end if;
+  elsif ownership is not null and not exists (
+    select from pg_policy where polrelid = relation and polname = 'customer_only' and polroles = array[whom]
+       and class.relrowsecurity and class.relforcerowsecurity = (viewer is null)) then
+    execute format('drop policy if exists customer_only on %s', relation);
+    if viewer is null then
+      execute format('create policy customer_only on %s using (viewer_customer() is null or %s)', relation, ownership);
+    else
+      execute format('create policy customer_only on %s to %I using (%s)', relation, viewer, ownership);
+    end if;
+    execute format('alter table %s enable row level security, %s row level security', relation,
+                   case when viewer is null then 'force' else 'no force' end);
+  end if;
+  if viewer is not null and privileges is not null and not has_table_privilege(viewer, relation, replace(split_part(privileges, ',', 1), ' ', '')) then
+    execute format('grant %s on %s to %I', privileges, relation, viewer);
+  end if;
+end $function$
+;
+
+create view item_effective with (security_invoker=true) as
  SELECT i.id AS item_id,
     i.customer_id,
     COALESCE(NULLIF(setting_in_force(i.sync_mode, i.sync_expires_at, i.sync_revert_mode), 'CUSTOMER_DEFAULT'::text), c.sync_mode) AS mode
    FROM item i
      JOIN customer c ON c.id = i.customer_id;
 
-create view listing_effective as
+create view listing_effective with (security_invoker=true) as
  SELECT l.id AS listing_id,
     l.customer_id,
     l.item_id,
@@ -553,3 +640,93 @@ create view listing_effective as
                     ELSE NULL::text
                 END], NULL::text) AS skips
          OFFSET 0) g;
+
+create view own_item with (security_invoker=false) as
+ SELECT id,
+    customer_id,
+    sku,
+    title,
+    barcode,
+    tags,
+    on_hand,
+    committed,
+    unavailable,
+    published_inbound,
+    available,
+    process_orders,
+    first_received_at,
+    sync_mode,
+    sync_expires_at,
+    sync_revert_mode,
+    sync_note,
+    sync_updated_at,
+    sync_updated_by,
+    created_at,
+    updated_at,
+    search_text
+   FROM item
+  WHERE (( SELECT viewer_customer() AS viewer_customer)) IS NULL OR customer_id = (( SELECT viewer_customer() AS viewer_customer));
+
+alter table api_token enable row level security;
+create policy customer_only on api_token to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table customer enable row level security;
+create policy customer_only on customer to evenkeel_viewer using (id = viewer_customer());
+
+alter table feed enable row level security;
+create policy customer_only on feed to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table idempotency enable row level security;
+create policy customer_only on idempotency to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table inventory_level enable row level security;
+create policy customer_only on inventory_level to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table inventory_movement enable row level security;
+create policy customer_only on inventory_movement to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table item enable row level security;
+create policy customer_only on item to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table listing enable row level security;
+create policy customer_only on listing to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table mark_task enable row level security;
+create policy customer_only on mark_task to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table operation enable row level security;
+create policy customer_only on operation to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table operation_item enable row level security;
+create policy customer_only on operation_item to evenkeel_viewer using ((EXISTS ( SELECT
+   FROM operation o
+  WHERE o.id = operation_item.operation_id)));
+
+alter table operation_listing enable row level security;
+create policy customer_only on operation_listing to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table outcome enable row level security;
+create policy customer_only on outcome to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table setting_change enable row level security;
+create policy customer_only on setting_change to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table ship_notice enable row level security;
+create policy customer_only on ship_notice to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table ship_notice_line enable row level security;
+create policy customer_only on ship_notice_line to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table store enable row level security;
+create policy customer_only on store to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table store_queue enable row level security;
+create policy customer_only on store_queue to evenkeel_viewer using ((EXISTS ( SELECT
+   FROM store s
+  WHERE s.id = store_queue.store_id)));
+
+alter table store_warehouse enable row level security;
+create policy customer_only on store_warehouse to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table warehouse enable row level security;
+create policy customer_only on warehouse to evenkeel_viewer using (customer_id = viewer_customer());

@@ -5,6 +5,7 @@ import { ForgetAcknowledged1763900002000 } from "./1763900002000-forget-acknowle
 import { FailedAndHealth1763900003000 } from "./1763900003000-failed-and-health.js";
 import { Retention1763900006000 } from "./1763900006000-retention.js";
 import { MarkByStore1763900007000 } from "./1763900007000-mark-by-store.js";
+import { RowSecurity1763900014000 } from "./1763900014000-row-security.js";
 
 export const migrations = [
   Foundation1763900000000,
@@ -13,4 +14,5 @@ export const migrations = [
   FailedAndHealth1763900003000,
   Retention1763900006000,
   MarkByStore1763900007000,
+  RowSecurity1763900014000,
 ] as const;

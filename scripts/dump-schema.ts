@@ -33,7 +33,7 @@ async function dumpSchema(url: string): Promise<string> {
   await client.connect();
   try {
     const parts: string[] = [HEADER];
-    for (const query of [EXTENSIONS, SEQUENCES, TABLES, INDEXES, FUNCTIONS, VIEWS, TRIGGERS]) {
+    for (const query of [EXTENSIONS, SEQUENCES, TABLES, INDEXES, FUNCTIONS, VIEWS, POLICIES, TRIGGERS]) {
       const { rows } = await client.query<{ definition: string }>(query);
       parts.push(...rows.map((row) => `${row.definition.trimEnd()}\n`));
     }
@@ -109,10 +109,19 @@ select pg_get_functiondef(p.oid) || ';' as definition
  order by p.proname collate "C", pg_get_function_identity_arguments(p.oid) collate "C"`;
 
 const VIEWS = /* sql */ `
-select format(E'create %s %I as\\n%s', case c.relkind when 'm' then 'materialized view' else 'view' end, c.relname, pg_get_viewdef(c.oid, true)) as definition
+select format(E'create %s %I%s as\\n%s', case c.relkind when 'm' then 'materialized view' else 'view' end, c.relname,
+              ' with (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid, true)) as definition
   from pg_class c
  where c.relnamespace = 'public'::regnamespace and c.relkind in ('v', 'm') and ${own("pg_class", "c.oid")}
  order by c.relname collate "C"`;
+
+/** As they stand where the login may make the role of viewers. */
+const POLICIES = /* sql */ `
+select format(E'alter table %I enable row level security;\\ncreate policy %I on %I to %s using (%s);', c.relname, p.polname, c.relname,
+              (select string_agg(rolname, ', ' order by rolname) from pg_roles where oid = any(p.polroles)), pg_get_expr(p.polqual, c.oid, true)) as definition
+  from pg_policy p join pg_class c on c.oid = p.polrelid
+ where c.relnamespace = 'public'::regnamespace and not c.relispartition
+ order by c.relname collate "C", p.polname collate "C"`;
 
 const TRIGGERS = /* sql */ `
 select pg_get_triggerdef(t.oid, true) || ';' as definition

@@ -2,6 +2,7 @@
 import pg from "pg";
 import { DataSource } from "typeorm";
 import { migrations } from "../migrations/index.js";
+import { raiseWall, type Wall } from "./access/row-security.js";
 import { entities } from "./entities/index.js";
 import type { Log } from "./log.js";
 import { PreparingClient } from "./prepared.js";
@@ -44,13 +45,17 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
 /** Any number: the same in every process, so that one migrates and the others wait. */
 const MIGRATION_LOCK = 4_835_120;
 
-/** Brings the database to the newest migration. Processes that do so at once take turns; each migration is applied once. */
-export async function migrate(dataSource: DataSource, url: string): Promise<void> {
+/**
+ * Brings the database to the newest migration, and every table of it behind row-level security. Processes that do so at once
+ * take turns; each migration is applied once.
+ */
+export async function migrate(dataSource: DataSource, url: string): Promise<Wall> {
   const turn = new pg.Client({ connectionString: url, application_name: "evenkeel migration" });
   await turn.connect();
   try {
     await turn.query("select pg_advisory_lock($1)", [MIGRATION_LOCK]);
     await dataSource.runMigrations();
+    return await raiseWall(dataSource);
   } finally {
     await turn.end();
   }

@@ -1,5 +1,6 @@
 /** The composition root: every part of a gateway, started in order, each with its stop. */
 import { createAuthentication } from "./access/api-tokens.js";
+import { viewerDatabases, type Wall } from "./access/row-security.js";
 import type { Config } from "./config.js";
 import { migrate, openDatabase } from "./database.js";
 import { type Demo, startDemo } from "./demo/demo.js";
@@ -34,6 +35,9 @@ export interface Gateway {
 /** Stores that one process works on at a time. */
 const SLOTS = 32;
 
+/** Connections for what customers ask, beside those of the engine and of operators: more would only wait for the same cores. */
+const VIEWERS_POOL = 10;
+
 /** Ctrl-C of an embedded gateway ends within 5 s; one of several behind a load balancer takes the time to lose nothing. */
 const STOP_EMBEDDED = { unreadyMs: 0, graceMs: 3_000 };
 const STOP_ONE_OF_MANY = { unreadyMs: 2_000, graceMs: 10_000 };
@@ -48,7 +52,8 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     const operatorToken = config.operatorToken ?? secrets?.operatorToken ?? null;
     const dataSource = await openDatabase({ url, log });
     stops.add(() => dataSource.destroy());
-    await migrate(dataSource, url);
+    const wall = await migrate(dataSource, url);
+    tellOfWall(wall, log);
     const http = createHttp(config);
     stops.add(() => http.close());
     const drivers = new Map(
@@ -82,13 +87,18 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
       signals.work();
     };
     const stores = { drivers, encryptionKey, forbiddenUrl: (text: string) => forbiddenStoreUrl(text, config) };
+    const openViewers = async () => {
+      const viewers = await openDatabase({ url, log, poolSize: VIEWERS_POOL });
+      stops.add(() => viewers.destroy());
+      return viewerDatabases({ engine: dataSource, viewers, wall });
+    };
     const server =
       config.role === "worker"
         ? await startListener({ ...config, dataSource })
         : await startServer({
             ...config,
             schema: buildSchema(),
-            services: { dataSource, feed, engine: { hint }, stores, log },
+            services: { dataSource, databases: await openViewers(), feed, engine: { hint }, stores, log },
             authentication: createAuthentication(dataSource, operatorToken),
           });
     stops.add(() => server.stop(how));
@@ -104,6 +114,17 @@ export async function startGateway(config: Config, log: Log): Promise<Gateway> {
     await stops.all();
     throw error;
   }
+}
+
+function tellOfWall(wall: Wall, log: Log): void {
+  if (wall.kind === "FORCED")
+    log.info(
+      "row-level security is forced on the owner of the tables; a role evenkeel_viewer granted to it would spare the engine its checks",
+    );
+  if (wall.kind === "NONE")
+    log.warn(
+      "row-level security does not bind this database user: grant it a role evenkeel_viewer, or take BYPASSRLS from it. Until then only the gateway's own conditions keep customers apart",
+    );
 }
 
 function openQueue(options: HolderOptions, queueUrl: string | null): StoreQueue {

@@ -27,6 +27,7 @@ import {
   prepareStoreUpdate,
   type StoreToConnect,
 } from "../sync/connect-store.js";
+import { openCredentials, sealCredentials } from "../sync/credentials.js";
 import { acceptImportListings } from "../sync/operations.js";
 import type { Context } from "./context.js";
 import { mistake, mutate } from "./mutate.js";
@@ -95,7 +96,7 @@ export class AccountMutations {
       input,
       target: () => target(ctx, "store", "storeId", input.storeId),
       prepare: (store) =>
-        prepareStoreUpdate(ctx.stores, ctx.dataSource, {
+        prepareStoreUpdate(ctx.stores, ctx.db, {
           storeId: store.id,
           name: input.name ?? null,
           credentials: input.credentials ? plainCredentials(input.credentials) : null,
@@ -160,17 +161,16 @@ export class AccountMutations {
         if (isOperator(ctx.viewer)) return { customerId: null };
         throw mistake("INVALID_INPUT", "Only an operator's token makes tokens for every customer.", ["customerId"]);
       },
-      act: (tx, { customerId }) =>
-        createApiToken(tx, {
-          customerId,
-          name: input.name,
-          scopes: input.scopes,
-          expiresAt: input.expiresAt ?? null,
-        }),
+      act: async (tx, { customerId }) => {
+        const { name, scopes } = input;
+        const made = await createApiToken(tx, { customerId, name, scopes, expiresAt: input.expiresAt ?? null });
+        // The answer is kept for the key's sake, and the token is nowhere kept in clear.
+        return { id: made.id, sealed: sealCredentials(ctx.stores.encryptionKey, made.id, { token: made.token }) };
+      },
     });
     return {
       apiToken: answer && (await ctx.loaders.apiToken.load(answer.id)),
-      token: answer?.token ?? null,
+      token: answer && tokenIn(ctx, answer),
       userErrors,
     };
   }
@@ -189,7 +189,18 @@ export class AccountMutations {
         return { tokenId: token.id };
       },
     });
+    if (answer) ctx.tokenRevoked(answer.tokenId);
     return { apiToken: answer && (await ctx.loaders.apiToken.load(answer.tokenId)), userErrors };
+  }
+}
+
+/** Null where the gateway's encryption key is another one by now: the token can still be revoked, and another made. */
+function tokenIn(ctx: Context, answer: { readonly id: string; readonly sealed: string }): string | null {
+  try {
+    return openCredentials(ctx.stores.encryptionKey, answer.id, answer.sealed)["token"] ?? null;
+  } catch (error) {
+    ctx.log.warn({ err: error, tokenId: answer.id }, "a token whose answer was kept can no longer be shown");
+    return null;
   }
 }
 

@@ -38,7 +38,7 @@ export class CustomerResolver {
         columns: "c.id",
         from: `from customer c where ($1::uuid is null or c.id = $1)
                  and ($2::text is null or strpos(lower(c.name), lower($2)) > 0 or strpos(lower(c.external_ref), lower($2)) > 0)`,
-        params: [ctx.viewer.customerId, query?.replaceAll("\0", "") ?? null],
+        params: [ctx.onlyCustomerId, query?.replaceAll("\0", "") ?? null],
         order: [
           { expression: "c.name", type: "text" },
           { expression: "c.id", type: "uuid" },

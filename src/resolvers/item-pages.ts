@@ -25,7 +25,7 @@ export async function itemPage(
 ): Promise<CountedConnection<ItemEntity>> {
   checkFilter(wanted.filter);
   const params: unknown[] = [];
-  const from = `from item i where ${itemFilterSql(customerId, filterValues(wanted.filter), params)}`;
+  const from = `from own_item i where ${itemFilterSql(customerId, filterValues(wanted.filter), params)}`;
   const query = {
     columns: "i.id",
     from,
@@ -36,7 +36,7 @@ export async function itemPage(
   const page = await readPage<{ id: string }, ItemEntity>(ctx.loaders.atOnce, query, args, (rows) =>
     loadAll(ctx.loaders.item, rows),
   );
-  return { ...page, totalCount: () => countRows(ctx.dataSource, query) };
+  return { ...page, totalCount: () => countRows(ctx.db, query) };
 }
 
 const MOST_QUERY_CHARS = 500;

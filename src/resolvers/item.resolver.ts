@@ -41,7 +41,7 @@ export class ItemResolver {
   ): Promise<ItemEntity | null> {
     const customer = await find(ctx, "customer", customerId);
     if (customer === null || sku.includes("\0")) return null;
-    const [row] = await sql<{ id: string }>(ctx.dataSource, `select id from item where customer_id = $1 and sku = $2`, [
+    const [row] = await sql<{ id: string }>(ctx.db, `select id from item where customer_id = $1 and sku = $2`, [
       customer.id,
       sku,
     ]);

@@ -31,5 +31,5 @@ export async function listingPage(
   const page = await readPage<{ id: string }, ListingEntity>(ctx.loaders.atOnce, query, args, (rows) =>
     loadAll(ctx.loaders.listing, rows),
   );
-  return { ...page, totalCount: () => countRows(ctx.dataSource, query) };
+  return { ...page, totalCount: () => countRows(ctx.db, query) };
 }

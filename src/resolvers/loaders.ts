@@ -7,8 +7,8 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import DataLoader from "dataloader";
-import { type DataSource, type EntityTarget, type FindOptionsWhere, In, type ObjectLiteral } from "typeorm";
-import type { Viewer } from "../access/viewer.js";
+import { type EntityTarget, type FindOptionsWhere, In, type ObjectLiteral } from "typeorm";
+import type { ViewerDatabase } from "../access/row-security.js";
 import { ApiTokenEntity } from "../entities/api-token.entity.js";
 import { CustomerEntity } from "../entities/customer.entity.js";
 import { InventoryLevelEntity } from "../entities/inventory-level.entity.js";
@@ -51,19 +51,21 @@ export interface Loaders {
   readonly atOnce: Queryable;
 }
 
-const live = new WeakMap<DataSource, Map<string | null, Loaders>>();
+const live = new WeakMap<ViewerDatabase, Loaders>();
 
 /** Of all subscriptions of viewers who may see the same. */
-export function liveLoaders(dataSource: DataSource, viewer: Viewer): Loaders {
-  const ofDatabase = live.get(dataSource) ?? new Map<string | null, Loaders>();
-  live.set(dataSource, ofDatabase);
-  const loaders = ofDatabase.get(viewer.customerId) ?? createLoaders(dataSource, viewer, { isLive: true });
-  ofDatabase.set(viewer.customerId, loaders);
+export function liveLoaders(db: ViewerDatabase, customerId: string | null): Loaders {
+  const loaders = live.get(db) ?? createLoaders(db, customerId, { isLive: true });
+  live.set(db, loaders);
   return loaders;
 }
 
-export function createLoaders(dataSource: DataSource, viewer: Viewer, options: { readonly isLive: boolean }): Loaders {
-  const { customerId } = viewer;
+/** `customerId`: whose rows alone are asked for; null for every customer's. */
+export function createLoaders(
+  db: ViewerDatabase,
+  customerId: string | null,
+  options: { readonly isLive: boolean },
+): Loaders {
   const loader = <Value>(read: (ids: readonly string[]) => Promise<(id: string) => Value>): DataLoader<string, Value> =>
     new DataLoader(
       async (ids) => {
@@ -77,7 +79,7 @@ export function createLoaders(dataSource: DataSource, viewer: Viewer, options: {
     (asked) =>
       Promise.all(
         asked.map(({ text, params }) => {
-          const read = (): Promise<unknown> => dataSource.query(text, params);
+          const read = (): Promise<unknown> => db.query(text, params);
           return (options.isLive ? outlastingRestarts(read) : read()).catch(asError);
         }),
       ),
@@ -89,7 +91,7 @@ export function createLoaders(dataSource: DataSource, viewer: Viewer, options: {
   ): ById<Row> =>
     loader(async (ids) => {
       const where = { id: In([...ids]), ...(customerId !== null && ownership(customerId)) };
-      const rows = await dataSource.getRepository(entity).findBy(where as FindOptionsWhere<Row>);
+      const rows = await db.read((manager) => manager.getRepository(entity).findBy(where as FindOptionsWhere<Row>));
       const found = new Map(rows.map((row) => [row.id, row]));
       return (id) => found.get(id) ?? null;
     });
@@ -108,7 +110,7 @@ export function createLoaders(dataSource: DataSource, viewer: Viewer, options: {
     });
   const outcomesBy = (text: string, keyOf: (row: OutcomeRow) => string): ById<OutcomeRow> =>
     loader(async (ids) => {
-      const rows = await sql<OutcomeRow>(dataSource, text, [ids, customerId]);
+      const rows = await sql<OutcomeRow>(db, text, [ids, customerId]);
       const found = new Map(rows.map((row) => [keyOf(row), row]));
       return (id) => found.get(id) ?? null;
     });
@@ -133,20 +135,24 @@ export function createLoaders(dataSource: DataSource, viewer: Viewer, options: {
     ),
     levelsOfItem: many(
       (ids) =>
-        dataSource
-          .getRepository(InventoryLevelEntity)
-          .find({ where: { itemId: In([...ids]) }, order: { warehouseId: "ASC" } }),
+        db.read((manager) =>
+          manager
+            .getRepository(InventoryLevelEntity)
+            .find({ where: { itemId: In([...ids]) }, order: { warehouseId: "ASC" } }),
+        ),
       (level) => level.itemId,
     ),
     warehousesOfStore: loader(async (ids) => {
       const links = await sql<{ store_id: string; warehouse_id: string }>(
-        dataSource,
+        db,
         `select store_id, warehouse_id from store_warehouse where store_id = any($1::uuid[])`,
         [ids],
       );
-      const linked = await dataSource
-        .getRepository(WarehouseEntity)
-        .find({ where: { id: In(links.map((link) => link.warehouse_id)) }, order: { code: "ASC" } });
+      const linked = await db.read((manager) =>
+        manager
+          .getRepository(WarehouseEntity)
+          .find({ where: { id: In(links.map((link) => link.warehouse_id)) }, order: { code: "ASC" } }),
+      );
       return (id) => {
         const own = new Set(links.filter((link) => link.store_id === id).map((link) => link.warehouse_id));
         return linked.filter((warehouse) => own.has(warehouse.id));
@@ -154,17 +160,19 @@ export function createLoaders(dataSource: DataSource, viewer: Viewer, options: {
     }),
     linesOfShipNotice: many(
       (ids) =>
-        dataSource
-          .getRepository(ShipNoticeLineEntity)
-          .find({ where: { shipNoticeId: In([...ids]) }, order: { position: "ASC" } }),
+        db.read((manager) =>
+          manager
+            .getRepository(ShipNoticeLineEntity)
+            .find({ where: { shipNoticeId: In([...ids]) }, order: { position: "ASC" } }),
+        ),
       (line) => line.shipNoticeId,
     ),
     healthOfStore: loader(async (ids) => {
-      const health = new Map((await readStoreHealth(dataSource, ids)).map((one) => [one.storeId, one]));
+      const health = new Map((await readStoreHealth(db, ids)).map((one) => [one.storeId, one]));
       return (id) => health.get(id) ?? null;
     }),
     progressOfOperation: loader(async (ids) => {
-      const progress = await readOperationProgress(dataSource, ids);
+      const progress = await readOperationProgress(db, ids);
       return (id) => progress.get(id) ?? null;
     }),
     atOnce: { query: (text, params = []) => statements.load({ text, params }) },

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { type ValidationError, validate } from "class-validator";
+import { QueryFailedError } from "typeorm";
 import { type Queryable, sql, type Tx } from "../sync/sql.js";
 import { type UserErrorValue, UserMistake } from "../sync/user-mistake.js";
 import type { UserErrorCode } from "../terms.js";
@@ -40,9 +41,9 @@ export async function mutate<T extends Target, Prepared, Answer>(
     const target = await mutation.target();
     const call = callOf(mutation, target);
     const answer =
-      (call && (await answerGivenBefore<Answer>(ctx.dataSource, call))) ?? (await actOnce(ctx, mutation, target, call));
+      (call && (await answerGivenBefore<Answer>(ctx.db, call))) ?? (await actOnce(ctx, mutation, target, call));
     ctx.engine.hint();
-    ctx.loaders = createLoaders(ctx.dataSource, ctx.viewer, { isLive: false });
+    ctx.loaders = createLoaders(ctx.db, ctx.onlyCustomerId, { isLive: false });
     return { answer, userErrors: [] };
   } catch (error) {
     if (error instanceof UserMistake) return { answer: null, userErrors: error.errors };
@@ -57,16 +58,40 @@ async function actOnce<T extends Target, Prepared, Answer>(
   call: KeyedCall | null,
 ): Promise<Answer> {
   const prepared = await mutation.prepare?.(target);
-  return ctx.dataSource.transaction(async (tx) => {
-    if (call) {
-      await takeTurn(tx, call);
-      const before = await answerGivenBefore<Answer>(tx, call);
-      if (before !== null) return before;
+  return despiteDeadlocks(() =>
+    ctx.db.transaction(async (tx) => {
+      if (call) {
+        await takeTurn(tx, call);
+        const before = await answerGivenBefore<Answer>(tx, call);
+        if (before !== null) return before;
+      }
+      const answer = await mutation.act(tx, target, prepared);
+      if (call) await keepAnswer(tx, call, answer);
+      return answer;
+    }),
+  );
+}
+
+const DEADLOCK_DETECTED = "40P01";
+const MOST_ATTEMPTS = 4;
+
+/**
+ * Locks are taken in one order, so that no two of ours wait for each other. Where somebody else's do (a person's session, a
+ * migration), PostgreSQL takes one transaction back whole, and it is run again.
+ */
+async function despiteDeadlocks<T>(transact: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transact();
+    } catch (error) {
+      const isDeadlock = error instanceof QueryFailedError && codeOfDriver(error.driverError) === DEADLOCK_DETECTED;
+      if (!isDeadlock || attempt === MOST_ATTEMPTS) throw error;
     }
-    const answer = await mutation.act(tx, target, prepared);
-    if (call) await keepAnswer(tx, call, answer);
-    return answer;
-  });
+  }
+}
+
+function codeOfDriver(error: Error & { readonly code?: unknown }): unknown {
+  return error.code;
 }
 
 // ───────────── idempotency: the answer is committed with the effect ─────────────

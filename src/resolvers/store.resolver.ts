@@ -79,9 +79,9 @@ export class WarehouseResolver {
     @Ctx() ctx: Context,
   ): Promise<readonly WarehouseEntity[]> {
     const customer = await customerOf(ctx, customerId);
-    return ctx.dataSource
-      .getRepository(WarehouseEntity)
-      .find({ where: { customerId: customer.id }, order: { code: "ASC" } });
+    return ctx.db.read((manager) =>
+      manager.getRepository(WarehouseEntity).find({ where: { customerId: customer.id }, order: { code: "ASC" } }),
+    );
   }
 
   @FieldResolver(() => ID)

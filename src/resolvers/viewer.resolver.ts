@@ -30,7 +30,7 @@ export class ApiTokenResolver {
       {
         columns: "t.id",
         from: "from api_token t where ($1::uuid is null or t.customer_id = $1)",
-        params: [ctx.viewer.customerId],
+        params: [ctx.onlyCustomerId],
         order: [{ expression: "t.id", type: "uuid" }],
         direction: "DESC",
       },

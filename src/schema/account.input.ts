@@ -223,10 +223,18 @@ export class CreateApiTokenInput {
 
   @Field(() => DateTime, { nullable: true })
   expiresAt?: Date | null | undefined;
+
+  @IdempotencyKey()
+  @Field(() => String, { nullable: true, description: "A repetition within 24 hours is shown the same token." })
+  idempotencyKey?: string | null | undefined;
 }
 
 @InputType("RevokeApiTokenInput")
 export class RevokeApiTokenInput {
   @Field(() => ID)
   tokenId!: string;
+
+  @IdempotencyKey()
+  @Field(() => String, { nullable: true })
+  idempotencyKey?: string | null | undefined;
 }

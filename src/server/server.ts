@@ -14,7 +14,7 @@ import { type Sockets, startSockets } from "./sockets.js";
 
 export interface ServerOptions {
   readonly schema: GraphQLSchema;
-  readonly services: Services;
+  readonly services: Omit<Services, "tokenRevoked">;
   readonly authentication: Authentication;
   readonly host: string;
   readonly port: number;
@@ -25,7 +25,9 @@ const PATH = "/graphql";
 const MAX_BODY = "8mb";
 
 export async function startServer(options: ServerOptions): Promise<Listener> {
-  const { schema, services, authentication } = options;
+  const { schema, authentication } = options;
+  let sockets: Sockets | null = null;
+  const services: Services = { ...options.services, tokenRevoked: (tokenId) => sockets?.closeOf(tokenId) };
   const guard = createGuard(schema, services.log);
   const apollo = new ApolloServer<Context>({
     schema,
@@ -60,7 +62,6 @@ export async function startServer(options: ServerOptions): Promise<Listener> {
     });
     app.use(requestErrors(services));
   };
-  let sockets: Sockets | null = null;
   return startListener({
     ...options,
     dataSource: services.dataSource,

@@ -27,6 +27,8 @@ export interface SocketsOptions {
 }
 
 export interface Sockets {
+  /** Closes those of a token with 4403: nothing more is sent on them. */
+  closeOf(tokenId: string): void;
   /** Closes all with 1001. */
   stop(): Promise<void>;
 }
@@ -109,11 +111,14 @@ export function startSockets(options: SocketsOptions): Sockets {
     sockets,
   );
   const tokenCheck = setInterval(() => {
-    void closeEnded(authentication, viewers).catch((error: unknown) => {
+    void findEnded(authentication, viewers).catch((error: unknown) => {
       services.log.warn({ err: error }, "looking for ended tokens failed");
     });
   }, TOKEN_CHECK_MS);
   return {
+    closeOf: (tokenId) => {
+      closeEnded(new Set([tokenId]), viewers);
+    },
     stop: async () => {
       clearInterval(tokenCheck);
       server.off("upgrade", upgrade);
@@ -133,11 +138,13 @@ function viewerOf({ extra }: Connection<Record<string, unknown>, Extra & Partial
   return extra.viewer;
 }
 
-/** Sockets whose token was revoked or has expired. */
-async function closeEnded(authentication: Authentication, viewers: ReadonlyMap<WebSocket, Viewer>): Promise<void> {
+/** Tokens that were revoked, here or by another process, or have expired. */
+async function findEnded(authentication: Authentication, viewers: ReadonlyMap<WebSocket, Viewer>): Promise<void> {
   const tokenIds = [...new Set([...viewers.values()].flatMap((viewer) => viewer.tokenId ?? []))];
-  if (tokenIds.length === 0) return;
-  const ended = new Set(await authentication.ended(tokenIds));
+  if (tokenIds.length > 0) closeEnded(new Set(await authentication.ended(tokenIds)), viewers);
+}
+
+function closeEnded(ended: ReadonlySet<string>, viewers: ReadonlyMap<WebSocket, Viewer>): void {
   for (const [socket, { tokenId }] of viewers)
     if (tokenId !== null && ended.has(tokenId)) socket.close(CloseCode.Forbidden, "Forbidden");
 }

@@ -1,4 +1,7 @@
-/** Store credentials at rest: AES-256-GCM, bound to the store's id so that rows cannot be swapped. */
+/**
+ * Store credentials at rest: AES-256-GCM, bound to the store's id so that rows cannot be swapped. A new token lies likewise in
+ * the answer that is kept for its idempotency key, bound to the token's id.
+ */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
 const VERSION = "v1";
@@ -7,7 +10,7 @@ const NONCE_BYTES = 12;
 
 export type Credentials = Readonly<Record<string, string>>;
 
-/** `key` is 32 bytes. Each call gives another text. */
+/** `key` is 32 bytes, `storeId` what the text is bound to. Each call gives another text. */
 export function sealCredentials(key: Buffer, storeId: string, credentials: Credentials): string {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(storeId));

@@ -31,7 +31,7 @@ export interface ItemFilterValues {
 }
 
 /**
- * The condition for `where` over `item i`: the customer's items that the filter matches, another customer's never. Appends its
+ * The condition for `where` over `own_item i`: the customer's items that the filter matches, another customer's never. Appends its
  * values to `params` and refers to them by their place there. Every word of `query` is a parameter: callers bound its length.
  * Store ids must be UUIDs.
  */

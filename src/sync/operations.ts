@@ -137,7 +137,7 @@ export async function selectItems(tx: Tx, customerId: string, selection: ItemSel
   const params: unknown[] = [];
   const rows = await sql<{ id: string; sku: string }>(
     tx,
-    `select i.id, i.sku from item i where ${selectionSql(customerId, selection, params)} order by i.sku`,
+    `select i.id, i.sku from own_item i where ${selectionSql(customerId, selection, params)} order by i.sku`,
     params,
   );
   checkSelection(selection, rows, "selection");
@@ -171,7 +171,7 @@ async function freezeSelection(
 ): Promise<void> {
   const params: unknown[] = [operationId];
   const frozen = `insert into operation_item (operation_id, position, item_id)
-     select $1, row_number() over (order by i.sku), i.id from item i where ${selectionSql(customerId, selection, params)}`;
+     select $1, row_number() over (order by i.sku), i.id from own_item i where ${selectionSql(customerId, selection, params)}`;
   if ("filter" in selection) {
     const [any] = await sql(tx, `with frozen as (${frozen} returning 1) select 1 from frozen limit 1`, params);
     checkSelection(selection, any ? [any] : [], field);

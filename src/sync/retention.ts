@@ -4,7 +4,7 @@
  * table (SHARE UPDATE EXCLUSIVE on the parent), dropping detaches concurrently, and only then drops what nobody sees any more.
  */
 import type { DataSource, QueryRunner } from "typeorm";
-import { sql } from "./sql.js";
+import { type Queryable, sql } from "./sql.js";
 
 const AHEAD_DAYS = 14;
 /** Any number: the same in every process, so that one at a time does it. */
@@ -72,6 +72,19 @@ async function dropOutcomes(session: QueryRunner, keepDays: number): Promise<rea
     await sql(session, `drop table ${name}`);
   }
   return old.map(({ name }) => name);
+}
+
+/** Forgets what mutations answered under keys that no longer count; an hour more than the promised day, for clocks that differ. */
+export async function forgetAnswers(db: Queryable): Promise<void> {
+  let deleted: readonly unknown[];
+  do {
+    deleted = await sql(
+      db,
+      `delete from idempotency where (customer_id, mutation, key) in (
+         select customer_id, mutation, key from idempotency where created_at < now() - interval '25 hours'
+          order by created_at limit ${String(DELETE_AT_ONCE)}) returning 1`,
+    );
+  } while (deleted.length === DELETE_AT_ONCE);
 }
 
 /** A few at a time, so that no transaction lasts. */

@@ -9,7 +9,7 @@ import { markListings, markWidely, workMarkTask } from "./mark-listings.js";
 import { startOperationRunner } from "./operation-runner.js";
 import type { OutcomeFeed } from "./outcome-feed.js";
 import type { StoreQueue } from "./queue/queue.js";
-import { keepRetention } from "./retention.js";
+import { forgetAnswers, keepRetention } from "./retention.js";
 import { NO_SIGNALS, type Signals } from "./signals.js";
 import { sql, type Tx } from "./sql.js";
 import { StoreConnections } from "./store-connections.js";
@@ -94,7 +94,7 @@ export function startSyncEngine(deps: SyncEngineDeps): SyncEngine {
   const retention = startClock({ everyMs: RETENTION_MS, name: "retention", log, signal: stopped.signal }, async () => {
     const dropped = await keepRetention(dataSource, deps.retentionDays ?? RETENTION_DAYS);
     if (dropped.length > 0) log.info({ dropped }, "outcomes past their time are forgotten");
-    await sql(dataSource, `delete from idempotency where created_at < now() - interval '25 hours'`);
+    await forgetAnswers(dataSource);
   });
 
   return {

@@ -58,8 +58,12 @@ export async function releaseZeroGuards(
 ): Promise<number> {
   const released = await sql<{ id: string }>(
     tx,
-    `update store set zero_guard_since = null, zero_guard_released_at = now()
-      where customer_id = $1 and ($2::uuid is null or id = $2) and zero_guard_since is not null returning id`,
+    /* sql */ `
+    with held as materialized (
+      select id from store where customer_id = $1 and ($2::uuid is null or id = $2) and zero_guard_since is not null
+       order by id for no key update
+    )
+    update store s set zero_guard_since = null, zero_guard_released_at = now() from held where s.id = held.id returning s.id`,
     [of.customerId, of.storeId ?? null],
   );
   for (const store of released)

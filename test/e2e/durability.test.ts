@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { startWebhookShop } from "../../sandbox/webhook.js";
 import { startWooCommerceShop } from "../../sandbox/woocommerce.js";
+import { mutationText } from "../support/api.js";
 import { createTestDatabase } from "../support/database.js";
 import { aGateway, freePort, type RunningGateway } from "../support/gateway.js";
 import {
@@ -16,6 +17,7 @@ import {
   skusOf,
 } from "../support/merchant.js";
 import { randomOf, seed } from "../support/random.js";
+import { until } from "../support/until.js";
 
 const ITEMS = 24;
 const KILLS = 8;
@@ -97,4 +99,50 @@ test(`whatever moment the gateway is killed at, every shop ends level and the fe
   const cursors = await allCursors(api, customerId);
   expect(cursors).toEqual(numbersTo(cursors.length));
   for (const status of await operationStatuses(api, customerId)) expect(status).toBe("COMPLETED");
+});
+
+test("killed between the effect and its answer, it answers the repetition as it would have then, and acts once", async () => {
+  const database = await createTestDatabase();
+  onTestFinished(() => database[Symbol.asyncDispose]());
+  const start = (): Promise<RunningGateway> =>
+    aGateway({
+      env: {
+        DATABASE_URL: database.url,
+        EVENKEEL_ENCRYPTION_KEY: Buffer.alloc(32, 9).toString("base64"),
+        EVENKEEL_ROLE: "api",
+      },
+    });
+  let gateway = await start();
+  onTestFinished(() => gateway.kill());
+  const { customerId, skus } = await aMerchant(gateway, { items: 1, onHand: 10, shops: [] });
+  // What each payload reads last is held back by the test, and the mutation itself never reads it.
+  const held = "items(first: 1) { nodes { outcomes(first: 1) { nodes { id } } } }";
+  const calls = [
+    ["receiveInventory", { customerId, lines: [{ sku: skus[0], quantity: 7 }] }, `items { sku onHand customer { ${held} } }`],
+    ["createApiToken", { customerId, name: "Made once", scopes: ["READ"] }, `token apiToken { id customer { ${held} } }`],
+    ["syncInventory", { customerId, selection: { skus } }, `operation { id outcomes(first: 1) { nodes { id } } }`],
+  ] as const;
+  for (const [name, input, selection] of calls) {
+    const text = mutationText(name, selection);
+    const variables = { input: { ...input, idempotencyKey: `killed ${name}` } };
+    const runner = database.dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query("lock table outcome in access exclusive mode");
+    const unheard = gateway.query(text, variables).then(
+      () => "answered",
+      () => "cut off",
+    );
+    await until(async () => (await runner.query(`select 1 from idempotency where mutation = $1`, [name])).length > 0);
+    await gateway.kill();
+    await runner.rollbackTransaction();
+    await runner.release();
+    expect(await unheard).toBe("cut off");
+    gateway = await start();
+    const answer = await gateway.query(text, variables);
+    expect(answer).toMatchObject({ [name]: { userErrors: [] } });
+    expect(await gateway.query(text, variables)).toEqual(answer);
+  }
+  const counts = `select (select on_hand from item) as "onHand", (select count(*)::int from api_token) as tokens,
+                         (select count(*)::int from operation) as operations`;
+  expect(await database.dataSource.query(counts)).toEqual([{ onHand: 17, tokens: 1, operations: 1 }]);
 });

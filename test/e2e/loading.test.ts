@@ -3,6 +3,7 @@
 import type { DataSource, Logger } from "typeorm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAuthentication } from "../../src/access/api-tokens.js";
+import { viewerDatabases } from "../../src/access/row-security.js";
 import { openDatabase } from "../../src/database.js";
 import { buildSchema } from "../../src/resolvers/build-schema.js";
 import { startServer } from "../../src/server/server.js";
@@ -45,6 +46,8 @@ async function startCountedServer(databaseUrl: string): Promise<CountedServer> {
     schema: buildSchema(),
     services: {
       dataSource,
+      // Asked by an operator only, who has no other connections.
+      databases: viewerDatabases({ engine: dataSource, viewers: dataSource, wall: { kind: "NONE" } }),
       feed,
       engine: { hint: () => undefined },
       stores: { drivers: new Map(), encryptionKey: Buffer.alloc(32), forbiddenUrl: () => null },

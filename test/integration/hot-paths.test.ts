@@ -7,7 +7,8 @@ import type { DataSource } from "typeorm";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { startWebhookShop, type WebhookShop } from "../../sandbox/webhook.js";
-import { createAuthentication } from "../../src/access/api-tokens.js";
+import { createApiToken, createAuthentication } from "../../src/access/api-tokens.js";
+import { raiseWall, viewerDatabases } from "../../src/access/row-security.js";
 import { openDatabase } from "../../src/database.js";
 import { createHttp } from "../../src/platforms/http.js";
 import type { LineResult } from "../../src/platforms/platform.js";
@@ -406,7 +407,7 @@ function startEngine(dataSource: DataSource): RunningEngine {
 }
 
 /** Answers how to ask it, until the test ends. */
-async function startApi({ dataSource }: Watched): Promise<(query: string, variables: object) => Promise<void>> {
+async function startApi({ dataSource }: Watched, token = OPERATOR_TOKEN): Promise<(query: string, variables: object) => Promise<void>> {
   const feed = startOutcomeFeed({ dataSource, log: testLog });
   const server = await startServer({
     host: "127.0.0.1",
@@ -414,10 +415,14 @@ async function startApi({ dataSource }: Watched): Promise<(query: string, variab
     schema: buildSchema(),
     services: {
       ...{ dataSource, feed, log: testLog },
+      databases: viewerDatabases({
+        ...{ engine: dataSource, viewers: dataSource },
+        wall: await raiseWall(database.dataSource),
+      }),
       engine: { hint: () => undefined },
       stores: { drivers: new Map(), encryptionKey: ENCRYPTION_KEY, forbiddenUrl: () => null },
     },
-    authentication: createAuthentication(dataSource, OPERATOR_TOKEN),
+    authentication: createAuthentication(database.dataSource, OPERATOR_TOKEN),
   });
   onTestFinished(async () => {
     await server.stop({ unreadyMs: 0, graceMs: 1_000 });
@@ -426,11 +431,16 @@ async function startApi({ dataSource }: Watched): Promise<(query: string, variab
   return async (query, variables) => {
     const response = await fetch(`http://127.0.0.1:${String(server.port)}/graphql`, {
       method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${OPERATOR_TOKEN}` },
+      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
       body: JSON.stringify({ query, variables }),
     });
     expect(await response.json()).not.toHaveProperty("errors");
   };
+}
+
+async function tokenOf(customerId: string): Promise<string> {
+  const of = { customerId, name: "a reader", scopes: ["READ" as const], expiresAt: null };
+  return (await database.dataSource.transaction((tx) => createApiToken(tx, of))).token;
 }
 
 const PAGES = /* GraphQL */ `
@@ -481,9 +491,9 @@ describe("no statement reads a grown table without its index", () => {
     expect(walks(hot)).toEqual([]);
   });
 
-  test("as pages of the API are read", async () => {
+  test.each(["an operator", "a customer, behind row-level security"])("as pages of the API are read by %s", async (who) => {
     await using watched = await watch();
-    const ask = await startApi(watched);
+    const ask = await startApi(watched, who === "an operator" ? OPERATOR_TOKEN : await tokenOf(big.customerId));
     const [operation] = await sql<{ id: string }>(
       database.dataSource,
       `select operation_id as id from operation_listing where customer_id = $1 and status is not null limit 1`,

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CursorExpired, feedPosition } from "../../src/sync/outcome-feed.js";
-import { keepRetention } from "../../src/sync/retention.js";
+import { forgetAnswers, keepRetention } from "../../src/sync/retention.js";
 import { sql } from "../../src/sync/sql.js";
 import { newUuid } from "../../src/terms.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
@@ -190,4 +190,17 @@ test("operations that ended before that are deleted with their listings, and no 
     kept.toSorted().map((id) => ({ id })),
   );
   expect(await sql(db.dataSource, `select 1 from operation_listing`)).toHaveLength(2);
+});
+
+test("answers under idempotency keys are forgotten when their day is over, however many there are", async () => {
+  const [old, young] = [10_001, 7];
+  await sql(
+    db.dataSource,
+    `insert into idempotency (customer_id, mutation, key, fingerprint, answer, created_at)
+     select gen_random_uuid(), 'receiveInventory', n::text, '', '{}', now() - case when n <= $1 then interval '26 hours' else interval '23 hours' end
+       from generate_series(1, $1::int + $2::int) n`,
+    [old, young],
+  );
+  await forgetAnswers(db.dataSource);
+  expect(await sql(db.dataSource, `select count(*)::int as count from idempotency`)).toEqual([{ count: young }]);
 });

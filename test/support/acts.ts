@@ -195,3 +195,18 @@ export const MUTATIONS: readonly Act[] = [
   })),
   mutation("revokeApiToken", "apiToken { id }", ({ token }) => ({ tokenId: token })),
 ];
+
+/** Every subscription that takes an id; each has something to say at once of one's own. */
+export const SUBSCRIPTIONS: readonly Act[] = [
+  {
+    name: "syncOutcomes",
+    text: 'subscription ($customerId: ID!, $filter: OutcomeFilter) { syncOutcomes(customerId: $customerId, after: "0", filter: $filter) { id } }',
+    variables: (ids) => ({
+      customerId: ids.customer,
+      filter: { storeIds: [ids.store], itemIds: [ids.item], operationId: ids.operation },
+    }),
+  },
+];
+
+/** Root fields that take no id: what they list or make is the asker's own. */
+export const IDLESS = ["viewer", "customers", "apiTokens", "createCustomer"] as const;

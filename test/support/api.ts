@@ -75,9 +75,14 @@ const OPERATION =
   "query ($id: ID!) { operation(id: $id) { status total processed counts { status count } notes finishedAt } }";
 
 /** All of it runs: server, feed, queue and engine, with every platform's own driver. */
-export async function startTestApi({ allowPrivateStores = true } = {}): Promise<TestApi> {
+export async function startTestApi({
+  allowPrivateStores = true,
+  /** Row-level security alone keeps customers apart. */
+  withoutOwnFilters = false,
+  viewersPoolSize = 10,
+} = {}): Promise<TestApi> {
   const stops = new Stops();
-  const database = await createTestDatabase();
+  const database = await createTestDatabase({ viewersPoolSize });
   stops.add(async () => {
     await database[Symbol.asyncDispose]();
   });
@@ -102,7 +107,10 @@ export async function startTestApi({ allowPrivateStores = true } = {}): Promise<
     host: "127.0.0.1",
     port: 0,
     schema: buildSchema(),
-    services: { dataSource, feed, engine, stores: { drivers, encryptionKey: ENCRYPTION_KEY, forbiddenUrl }, log },
+    services: {
+      ...{ dataSource, databases: await database.viewers(), feed, engine, log, withoutOwnFilters },
+      stores: { drivers, encryptionKey: ENCRYPTION_KEY, forbiddenUrl },
+    },
     authentication: createAuthentication(dataSource, OPERATOR_TOKEN),
   });
   stops.add(() => server.stop({ unreadyMs: 0, graceMs: GRACE_MS }));

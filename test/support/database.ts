@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { DataSource } from "typeorm";
 import { inject } from "vitest";
+import { raiseWall, type ViewerDatabases, viewerDatabases } from "../../src/access/row-security.js";
 import { openDatabase } from "../../src/database.js";
 import { createLog, type Log } from "../../src/log.js";
 import { TEMPLATE } from "./postgres-setup.js";
@@ -13,20 +14,28 @@ export const testLog: Log = createLog(process.env["TEST_LOG_LEVEL"] ?? "silent")
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
   readonly dataSource: DataSource;
+  /** As the gateway opens it, for what viewers ask. */
+  readonly viewers: () => Promise<ViewerDatabases>;
 }
 
 /** `empty`: without tables, for tests of the migrations. */
-export async function createTestDatabase({ empty = false, poolSize = 20 } = {}): Promise<TestDatabase> {
+export async function createTestDatabase({ empty = false, poolSize = 20, viewersPoolSize = 10 } = {}): Promise<TestDatabase> {
   const url = new URL(inject("postgresUrl"));
   const name = `test_${randomBytes(8).toString("hex")}`;
   await administer(`create database ${name} template ${empty ? "template0" : TEMPLATE}`);
   url.pathname = `/${name}`;
   const dataSource = await openDatabase({ url: url.href, log: testLog, poolSize });
+  const pools = [dataSource];
   return {
     url: url.href,
     dataSource,
+    viewers: async () => {
+      const viewers = await openDatabase({ url: url.href, log: testLog, poolSize: viewersPoolSize });
+      pools.push(viewers);
+      return viewerDatabases({ engine: dataSource, viewers, wall: await raiseWall(dataSource) });
+    },
     [Symbol.asyncDispose]: async () => {
-      await dataSource.destroy();
+      for (const pool of pools) await pool.destroy();
       await administer(`drop database if exists ${name} with (force)`);
     },
   };

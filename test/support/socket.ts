@@ -18,10 +18,14 @@ interface SocketAnswer {
 export interface Socket extends AsyncDisposable {
   /** Null while it is open. */
   closeCode(): number | null;
+  /** Every message of the server so far, as text. */
+  heard(): readonly string[];
   send(message: object): void;
   sendRaw(frame: string | Buffer): void;
   /** One query or mutation, or the first that comes of a subscription. */
   run(query: string, variables?: object): Promise<SocketAnswer>;
+  /** The first that comes of it before `meanwhile` is over; where nothing does, `raw` is "nothing". */
+  runDuring(query: string, variables: object, meanwhile: () => Promise<unknown>): Promise<SocketAnswer>;
   /** Begins a subscription whose messages nobody reads; answers when the server has taken it or refused it. */
   subscribe(query: string, variables?: object): void;
 }
@@ -50,8 +54,17 @@ export async function openSocket(url: string, token?: string | null): Promise<So
     send({ type: "subscribe", id, payload: { query, variables } });
     return id;
   };
+  const answerOf = (first: z.infer<typeof Message>): SocketAnswer => {
+    const raw = JSON.stringify(first);
+    if (first.type === "closed") return { data: null, codes: [`closed ${String(closeCode)}`], raw };
+    if (first.type === "error")
+      return { data: null, codes: Errors.parse(first.payload).map((error) => error.extensions.code), raw };
+    const { data, errors = [] } = Result.parse(first.payload);
+    return { data, codes: errors.map((error) => error.extensions.code), raw };
+  };
   return {
     closeCode: () => closeCode,
+    heard: () => received.map((message) => JSON.stringify(message)),
     send,
     sendRaw: (frame) => {
       socket.send(frame);
@@ -61,16 +74,19 @@ export async function openSocket(url: string, token?: string | null): Promise<So
     },
     run: async (query, variables) => {
       const id = subscribe(query, variables);
-      const first = await until(() => {
-        if (closeCode !== null) return { type: "closed", id, payload: null };
-        return received.find((message) => message.id === id);
-      });
-      const raw = JSON.stringify(first);
-      if (first.type === "closed") return { data: null, codes: [`closed ${String(closeCode)}`], raw };
-      if (first.type === "error")
-        return { data: null, codes: Errors.parse(first.payload).map((error) => error.extensions.code), raw };
-      const { data, errors = [] } = Result.parse(first.payload);
-      return { data, codes: errors.map((error) => error.extensions.code), raw };
+      return answerOf(
+        await until(() => {
+          if (closeCode !== null) return { type: "closed", id, payload: null };
+          return received.find((message) => message.id === id);
+        }),
+      );
+    },
+    runDuring: async (query, variables, meanwhile) => {
+      const id = subscribe(query, variables);
+      await meanwhile();
+      const first = received.find((message) => message.id === id);
+      send({ type: "complete", id });
+      return first ? answerOf(first) : { data: null, codes: [], raw: "nothing" };
     },
     [Symbol.asyncDispose]: async () => {
       if (closeCode !== null) return;
