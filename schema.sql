@@ -218,6 +218,16 @@ create table operation (
   constraint operation_status_check CHECK (status = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'COMPLETED'::text, 'COMPLETED_WITH_FAILURES'::text, 'CANCELED'::text, 'FAILED'::text]))
 );
 
+create table operation_count (
+  operation_id uuid not null,
+  customer_id uuid not null,
+  status text not null,
+  count integer not null,
+  constraint operation_count_pkey PRIMARY KEY (operation_id, status),
+  constraint operation_count_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id),
+  constraint operation_count_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES operation(id) ON DELETE CASCADE
+) with (fillfactor=50);
+
 create table operation_item (
   operation_id uuid not null,
   "position" integer not null,
@@ -261,6 +271,18 @@ create table outcome (
   lag_ms integer,
   constraint outcome_pkey PRIMARY KEY (customer_id, seq, occurred_at)
 ) partition by RANGE (occurred_at);
+
+create table search (
+  id uuid not null,
+  customer_id uuid not null,
+  name text not null,
+  filter jsonb not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint search_pkey PRIMARY KEY (id),
+  constraint search_customer_id_name_key UNIQUE (customer_id, name),
+  constraint search_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customer(id)
+);
 
 create table setting_change (
   id uuid not null,
@@ -450,11 +472,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.failed_gates(l listing, i item, s store, mode text, quantity integer, lift_never_received boolean)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+RETURN array_remove(ARRAY[CASE WHEN ((s).connection_status = 'DISCONNECTED'::text) THEN 'STORE_DISCONNECTED'::text ELSE NULL::text END, CASE WHEN ((s).connection_status = 'CREDENTIALS_INVALID'::text) THEN 'CREDENTIALS_INVALID'::text ELSE NULL::text END, CASE WHEN (NOT (s).sync_enabled) THEN 'STORE_SYNC_DISABLED'::text ELSE NULL::text END, CASE WHEN ((s).paused_until > now()) THEN 'STORE_PAUSED'::text ELSE NULL::text END, CASE WHEN (NOT (l).linked) THEN 'LISTING_UNLINKED'::text ELSE NULL::text END, CASE WHEN (NOT (l).active) THEN 'LISTING_INACTIVE'::text ELSE NULL::text END, CASE WHEN (NOT (l).stock_managed) THEN 'STOCK_UNMANAGED'::text ELSE NULL::text END, CASE WHEN (mode = 'NEVER'::text) THEN 'POLICY_NEVER'::text ELSE NULL::text END, CASE WHEN ((mode = 'PROCESS_ORDERS_ONLY'::text) AND (NOT (i).process_orders) AND (NOT ((quantity = 0) AND (COALESCE((l).last_synced_quantity, 0) > 0)))) THEN 'PROCESS_ORDERS_OFF'::text ELSE NULL::text END, CASE WHEN (((i).first_received_at IS NULL) AND (NOT lift_never_received) AND (CASE WHEN (s).has_own_warehouses THEN COALESCE((SELECT sum(v.published_inbound) AS sum FROM (inventory_level v JOIN store_warehouse w ON (((w.warehouse_id = v.warehouse_id) AND (w.store_id = (failed_gates.s).id)))) WHERE (v.item_id = (failed_gates.i).id)), (0)::bigint) ELSE ((i).published_inbound)::bigint END <= 0)) THEN 'NEVER_RECEIVED'::text ELSE NULL::text END, CASE WHEN (((s).zero_guard_since IS NOT NULL) AND (quantity = 0) AND ((l).last_synced_quantity IS DISTINCT FROM 0)) THEN 'ZERO_GUARD'::text ELSE NULL::text END], NULL::text)
+;
+
 CREATE OR REPLACE FUNCTION public.listing_state(l listing)
  RETURNS text
  LANGUAGE sql
  STABLE PARALLEL SAFE
 RETURN CASE WHEN ((l).parked_code IS NOT NULL) THEN 'FAILED'::text WHEN (((l).revision > (l).synced_revision) AND ((l).in_flight_since IS NOT NULL)) THEN 'IN_FLIGHT'::text WHEN (((l).revision > (l).synced_revision) AND ((l).attempts > 0)) THEN 'RETRYING'::text WHEN ((l).revision > (l).synced_revision) THEN 'PENDING'::text WHEN (l).held THEN 'SKIPPED'::text WHEN (((l).last_synced_quantity IS NULL) OR ((l).last_synced_at IS NULL)) THEN 'NEVER_SYNCED'::text WHEN ((date_trunc('milliseconds'::text, (l).observed_at) > date_trunc('milliseconds'::text, (l).last_synced_at)) AND ((l).observed_quantity <> (l).last_synced_quantity)) THEN 'DRIFTED'::text ELSE 'IN_SYNC'::text END
+;
+
+CREATE OR REPLACE FUNCTION public.mode_in_force(of_listing text, of_item text, of_customer text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN COALESCE(NULLIF(of_listing, 'CUSTOMER_DEFAULT'::text), NULLIF(of_item, 'CUSTOMER_DEFAULT'::text), of_customer)
 ;
 
 CREATE OR REPLACE FUNCTION public.publishable_quantity(s store, i item)
@@ -584,61 +620,10 @@ create view listing_effective with (security_invoker=true) as
      JOIN item i ON i.id = l.item_id AND i.customer_id = l.customer_id
      JOIN store s ON s.id = l.store_id AND s.customer_id = l.customer_id
      JOIN customer c ON c.id = l.customer_id
-     CROSS JOIN LATERAL ( SELECT COALESCE(NULLIF(setting_in_force(l.sync_mode, l.sync_expires_at, l.sync_revert_mode), 'CUSTOMER_DEFAULT'::text), NULLIF(setting_in_force(i.sync_mode, i.sync_expires_at, i.sync_revert_mode), 'CUSTOMER_DEFAULT'::text), c.sync_mode) AS mode,
+     CROSS JOIN LATERAL ( SELECT mode_in_force(setting_in_force(l.sync_mode, l.sync_expires_at, l.sync_revert_mode), setting_in_force(i.sync_mode, i.sync_expires_at, i.sync_revert_mode), c.sync_mode) AS mode,
             publishable_quantity(s.*, i.*) AS quantity
          OFFSET 0) q
-     CROSS JOIN LATERAL ( SELECT array_remove(ARRAY[
-                CASE
-                    WHEN s.connection_status = 'DISCONNECTED'::text THEN 'STORE_DISCONNECTED'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN s.connection_status = 'CREDENTIALS_INVALID'::text THEN 'CREDENTIALS_INVALID'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN NOT s.sync_enabled THEN 'STORE_SYNC_DISABLED'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN s.paused_until > now() THEN 'STORE_PAUSED'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN NOT l.linked THEN 'LISTING_UNLINKED'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN NOT l.active THEN 'LISTING_INACTIVE'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN NOT l.stock_managed THEN 'STOCK_UNMANAGED'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN q.mode = 'NEVER'::text THEN 'POLICY_NEVER'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN q.mode = 'PROCESS_ORDERS_ONLY'::text AND NOT i.process_orders AND NOT (q.quantity = 0 AND COALESCE(l.last_synced_quantity, 0) > 0) THEN 'PROCESS_ORDERS_OFF'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN i.first_received_at IS NULL AND
-                    CASE
-                        WHEN s.has_own_warehouses THEN COALESCE(( SELECT sum(v.published_inbound) AS sum
-                           FROM inventory_level v
-                             JOIN store_warehouse w ON w.warehouse_id = v.warehouse_id AND w.store_id = s.id
-                          WHERE v.item_id = i.id), 0::bigint)
-                        ELSE i.published_inbound::bigint
-                    END <= 0 THEN 'NEVER_RECEIVED'::text
-                    ELSE NULL::text
-                END,
-                CASE
-                    WHEN s.zero_guard_since IS NOT NULL AND q.quantity = 0 AND l.last_synced_quantity IS DISTINCT FROM 0 THEN 'ZERO_GUARD'::text
-                    ELSE NULL::text
-                END], NULL::text) AS skips
+     CROSS JOIN LATERAL ( SELECT failed_gates(l.*, i.*, s.*, q.mode, q.quantity, false) AS skips
          OFFSET 0) g;
 
 create view own_item with (security_invoker=false) as
@@ -697,6 +682,9 @@ create policy customer_only on mark_task to evenkeel_viewer using (customer_id =
 alter table operation enable row level security;
 create policy customer_only on operation to evenkeel_viewer using (customer_id = viewer_customer());
 
+alter table operation_count enable row level security;
+create policy customer_only on operation_count to evenkeel_viewer using (customer_id = viewer_customer());
+
 alter table operation_item enable row level security;
 create policy customer_only on operation_item to evenkeel_viewer using ((EXISTS ( SELECT
    FROM operation o
@@ -707,6 +695,9 @@ create policy customer_only on operation_listing to evenkeel_viewer using (custo
 
 alter table outcome enable row level security;
 create policy customer_only on outcome to evenkeel_viewer using (customer_id = viewer_customer());
+
+alter table search enable row level security;
+create policy customer_only on search to evenkeel_viewer using (customer_id = viewer_customer());
 
 alter table setting_change enable row level security;
 create policy customer_only on setting_change to evenkeel_viewer using (customer_id = viewer_customer());

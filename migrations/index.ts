@@ -5,6 +5,8 @@ import { ForgetAcknowledged1763900002000 } from "./1763900002000-forget-acknowle
 import { FailedAndHealth1763900003000 } from "./1763900003000-failed-and-health.js";
 import { Retention1763900006000 } from "./1763900006000-retention.js";
 import { MarkByStore1763900007000 } from "./1763900007000-mark-by-store.js";
+import { OperationCounts1763900008000 } from "./1763900008000-operation-counts.js";
+import { SearchesAndPreviews1763900010000 } from "./1763900010000-searches-and-previews.js";
 import { RowSecurity1763900014000 } from "./1763900014000-row-security.js";
 
 export const migrations = [
@@ -14,5 +16,7 @@ export const migrations = [
   FailedAndHealth1763900003000,
   Retention1763900006000,
   MarkByStore1763900007000,
+  OperationCounts1763900008000,
+  SearchesAndPreviews1763900010000,
   RowSecurity1763900014000,
 ] as const;

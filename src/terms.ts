@@ -160,6 +160,7 @@ export type IdKind =
   | "listing"
   | "operation"
   | "outcome"
+  | "search"
   | "notice"
   | "token"
   | "setting_customer"

@@ -5,6 +5,7 @@ import { InventoryLevelEntity } from "./inventory-level.entity.js";
 import { ItemEntity } from "./item.entity.js";
 import { ListingEntity } from "./listing.entity.js";
 import { OperationEntity } from "./operation.entity.js";
+import { SearchEntity } from "./search.entity.js";
 import { ShipNoticeEntity, ShipNoticeLineEntity } from "./ship-notice.entity.js";
 import { StoreEntity } from "./store.entity.js";
 import { WarehouseEntity } from "./warehouse.entity.js";
@@ -16,6 +17,7 @@ export const entities = [
   ItemEntity,
   ListingEntity,
   OperationEntity,
+  SearchEntity,
   ShipNoticeEntity,
   ShipNoticeLineEntity,
   StoreEntity,

@@ -19,6 +19,8 @@ import { ListingResolver } from "./listing.resolver.js";
 import { NodeResolver } from "./node.resolver.js";
 import { OperationResolver } from "./operation.resolver.js";
 import { OutcomeResolver } from "./outcome.resolver.js";
+import { PreviewResolver } from "./preview.resolver.js";
+import { SearchResolver } from "./search.resolver.js";
 import { SyncSettingResolver } from "./setting.resolver.js";
 import { SettingsMutations } from "./settings.mutations.js";
 import { ShipNoticeLineResolver, ShipNoticeResolver } from "./ship-notice.resolver.js";
@@ -55,6 +57,8 @@ export function buildSchema(): GraphQLSchema {
       SyncSettingResolver,
       OutcomeResolver,
       OperationResolver,
+      PreviewResolver,
+      SearchResolver,
       ShipNoticeResolver,
       ShipNoticeLineResolver,
       InventoryMutations,

@@ -11,40 +11,10 @@ const described = (changes: readonly { readonly description: string }[]): string
 
 /** What the contract has and we don't, so far. Whoever builds one of these takes its lines out; nothing may be added. */
 const NOT_BUILT_YET = [
-  // A store's health, live.
-  "Subscription.storeHealth was removed.",
   // Verification: reading back what a store really has.
   "VERIFY_STORE was removed from enum type OperationKind.",
   "VerifyStoreInput was removed.",
   "Mutation.verifyStore was removed.",
-  // Operations: canceling, progress live.
-  "CancelOperationInput was removed.",
-  "Mutation.cancelOperation was removed.",
-  "Subscription.operationProgress was removed.",
-  // Previews: what a bulk change or a sync would do.
-  "SyncPreview was removed.",
-  "SkipCount was removed.",
-  "SyncInventoryInput.dryRun was removed.",
-  "SyncInventoryPayload.preview was removed.",
-  "SetSyncInventoryBulkInput.dryRun was removed.",
-  "SetSyncInventoryBulkPayload.preview was removed.",
-  // Saved searches.
-  "JSON was removed.",
-  "Search was removed.",
-  "SearchConnection was removed.",
-  "SearchEdge was removed.",
-  "SearchPayload was removed.",
-  "SaveSearchInput was removed.",
-  "DeleteSearchInput was removed.",
-  "Query.search was removed.",
-  "Query.searches was removed.",
-  "Mutation.saveSearch was removed.",
-  "Mutation.deleteSearch was removed.",
-  "ItemSelection.searchId was removed.",
-  // The dashboard's counts.
-  "SyncSummary was removed.",
-  "ListingStateCount was removed.",
-  "Customer.syncSummary was removed.",
   // Connectors.
   "BigCommerceCredentials was removed.",
   "VendureCredentials was removed.",
@@ -58,7 +28,9 @@ const NOT_BUILT_YET = [
 /** Additions that a client could stumble over, each looked at. */
 const REVIEWED = [
   // The contract says in words that every input takes one.
-  "An optional field idempotencyKey on input type ReleaseZeroGuardInput was added.",
+  ...["CancelOperation", "CreateApiToken", "DeleteSearch", "ReleaseZeroGuard", "RevokeApiToken", "SaveSearch"].map(
+    (mutation) => `An optional field idempotencyKey on input type ${mutation}Input was added.`,
+  ),
 ];
 
 describe("the API", () => {

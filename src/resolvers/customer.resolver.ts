@@ -6,10 +6,13 @@ import type { Connection, CountedConnection } from "../schema/connection.type.js
 import { CustomerConnection, CustomerType } from "../schema/customer.type.js";
 import { ItemFilter, ItemOrder } from "../schema/filters.input.js";
 import { ItemConnection } from "../schema/item.type.js";
+import { SyncSummaryType } from "../schema/preview.type.js";
 import { SyncSettingType } from "../schema/setting.type.js";
 import { StoreConnection } from "../schema/store.type.js";
+import type { SyncSummary } from "../sync/sync-summary.js";
 import { toGlobalId } from "../terms.js";
 import type { Context } from "./context.js";
+import { present } from "./effective-view.js";
 import { itemPage } from "./item-pages.js";
 import { loadAll } from "./loaders.js";
 import { readPage } from "./pages.js";
@@ -58,6 +61,13 @@ export class CustomerResolver {
   @FieldResolver(() => SyncSettingType)
   syncSetting(@Root() customer: CustomerEntity): SettingView {
     return customerSetting(customer);
+  }
+
+  @FieldResolver(() => SyncSummaryType, {
+    description: "Facets for dashboards: how many listings are in each state, and per skip reason.",
+  })
+  syncSummary(@Root() customer: CustomerEntity, @Ctx() ctx: Context): Promise<SyncSummary> {
+    return present(ctx.loaders.summaryOfCustomer.load(customer.id));
   }
 
   @FieldResolver(() => StoreConnection)

@@ -6,7 +6,7 @@ import { loadAll } from "./loaders.js";
 import { countRows, type PageArgs, readPage } from "./pages.js";
 
 /** The listings of an item or a store that the viewer may see. */
-export async function listingPage(
+export function listingPage(
   ctx: Context,
   of: { readonly itemId: string } | { readonly storeId: string },
   filter: ListingFilter | null | undefined,
@@ -21,9 +21,19 @@ export async function listingPage(
     conditions.push(
       `exists (select from listing_effective e where e.listing_id = l.id and e.skips && ${param(filter.skipReason)}::text[])`,
     );
+  return listingsOf(ctx, `from listing l where ${conditions.join(" and ")}`, params, args);
+}
+
+/** The listings of `from listing l where …`. */
+export async function listingsOf(
+  ctx: Context,
+  from: string,
+  params: readonly unknown[],
+  args: PageArgs,
+): Promise<CountedConnection<ListingEntity>> {
   const query = {
     columns: "l.id",
-    from: `from listing l where ${conditions.join(" and ")}`,
+    from,
     params,
     order: [{ expression: "l.id", type: "uuid" as const }],
     direction: "ASC" as const,

@@ -15,6 +15,7 @@ import { InventoryLevelEntity } from "../entities/inventory-level.entity.js";
 import { ItemEntity } from "../entities/item.entity.js";
 import { ListingEntity } from "../entities/listing.entity.js";
 import { OperationEntity } from "../entities/operation.entity.js";
+import { SearchEntity } from "../entities/search.entity.js";
 import { ShipNoticeEntity, ShipNoticeLineEntity } from "../entities/ship-notice.entity.js";
 import { StoreEntity } from "../entities/store.entity.js";
 import { WarehouseEntity } from "../entities/warehouse.entity.js";
@@ -22,6 +23,7 @@ import { type OperationProgress, readOperationProgress } from "../sync/operation
 import { OUTCOME_COLUMNS, type OutcomeRow } from "../sync/outcome-feed.js";
 import { type Queryable, sql } from "../sync/sql.js";
 import { readStoreHealth, type StoreHealth } from "../sync/store-health.js";
+import { readSyncSummaries, type SyncSummary } from "../sync/sync-summary.js";
 
 type ById<Row> = DataLoader<string, Row | null>;
 type ManyById<Row> = DataLoader<string, readonly Row[]>;
@@ -34,6 +36,7 @@ export interface Loaders {
   readonly listing: ById<ListingEntity>;
   readonly warehouse: ById<WarehouseEntity>;
   readonly operation: ById<OperationEntity>;
+  readonly search: ById<SearchEntity>;
   readonly shipNotice: ById<ShipNoticeEntity>;
   readonly apiToken: ById<ApiTokenEntity>;
   readonly outcome: ById<OutcomeRow>;
@@ -44,6 +47,7 @@ export interface Loaders {
   readonly lastOutcomeOfListing: ById<OutcomeRow>;
   readonly healthOfStore: ById<StoreHealth>;
   readonly progressOfOperation: ById<OperationProgress>;
+  readonly summaryOfCustomer: ById<SyncSummary>;
   /**
    * For pages: statements that are asked for at once are all answered at once, so that what the rows of a hundred lists refer
    * to is loaded in one batch too, and not in a hundred.
@@ -121,6 +125,7 @@ export function createLoaders(
     listing: byId(ListingEntity),
     warehouse: byId(WarehouseEntity),
     operation: byId(OperationEntity),
+    search: byId(SearchEntity),
     shipNotice: byId(ShipNoticeEntity),
     apiToken: byId(ApiTokenEntity),
     outcome: outcomesBy(
@@ -174,6 +179,10 @@ export function createLoaders(
     progressOfOperation: loader(async (ids) => {
       const progress = await readOperationProgress(db, ids);
       return (id) => progress.get(id) ?? null;
+    }),
+    summaryOfCustomer: loader(async (ids) => {
+      const summaries = new Map((await readSyncSummaries(db, ids)).map((one) => [one.customerId, one]));
+      return (id) => summaries.get(id) ?? null;
     }),
     atOnce: { query: (text, params = []) => statements.load({ text, params }) },
   };

@@ -32,19 +32,38 @@ export type Mutated<Answer> =
   | { readonly answer: Answer; readonly userErrors: readonly [] }
   | { readonly answer: null; readonly userErrors: readonly UserErrorValue[] };
 
-export async function mutate<T extends Target, Prepared, Answer>(
+export function mutate<T extends Target, Prepared, Answer>(
   ctx: Context,
   mutation: Mutation<T, Prepared, Answer>,
 ): Promise<Mutated<Answer>> {
-  try {
-    await checkRules(mutation.input);
+  return withMistakes(mutation.input, async () => {
     const target = await mutation.target();
     const call = callOf(mutation, target);
     const answer =
       (call && (await answerGivenBefore<Answer>(ctx.db, call))) ?? (await actOnce(ctx, mutation, target, call));
     ctx.engine.hint();
     ctx.loaders = createLoaders(ctx.db, ctx.onlyCustomerId, { isLive: false });
-    return { answer, userErrors: [] };
+    return answer;
+  });
+}
+
+/** What a mutation would do: the same rules and mistakes, but nothing is done, and no key is taken. */
+export function preview<T, Answer>({
+  input,
+  target,
+  look,
+}: {
+  readonly input: object;
+  target(): Promise<T>;
+  look(target: T): Promise<Answer>;
+}): Promise<Mutated<Answer>> {
+  return withMistakes(input, async () => look(await target()));
+}
+
+async function withMistakes<Answer>(input: object, run: () => Promise<Answer>): Promise<Mutated<Answer>> {
+  try {
+    await checkRules(input);
+    return { answer: await run(), userErrors: [] };
   } catch (error) {
     if (error instanceof UserMistake) return { answer: null, userErrors: error.errors };
     throw error;

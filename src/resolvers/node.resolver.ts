@@ -13,6 +13,7 @@ const LOOK_UP: Readonly<Record<string, (ctx: Context, uuid: string) => Promise<o
   store: ({ loaders }, id) => loaders.store.load(id),
   listing: ({ loaders }, id) => loaders.listing.load(id),
   operation: ({ loaders }, id) => loaders.operation.load(id),
+  search: ({ loaders }, id) => loaders.search.load(id),
   notice: ({ loaders }, id) => loaders.shipNotice.load(id),
   token: async ({ loaders, viewer }, id) => (viewer.scopes.has("ADMIN") ? loaders.apiToken.load(id) : null),
   outcome: async ({ loaders }, id) => {

@@ -1,17 +1,38 @@
-import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Int, Query, Resolver, Root } from "type-graphql";
+import {
+  Arg,
+  Args,
+  Ctx,
+  Extensions,
+  FieldResolver,
+  ID,
+  Int,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+  Subscription,
+} from "type-graphql";
 import type { OperationEntity } from "../entities/operation.entity.js";
 import type { Connection } from "../schema/connection.type.js";
 import { OutcomeCountType, SyncOperationConnection, SyncOperationType } from "../schema/operation.type.js";
 import { SyncOutcomeConnection } from "../schema/outcome.type.js";
+import { OperationPayload } from "../schema/payloads.js";
+import { CancelOperationInput } from "../schema/settings.input.js";
+import { cancelOperation, type OperationProgress } from "../sync/operations.js";
 import { OutcomeStatus, toGlobalId } from "../terms.js";
+import { badInput } from "./bad-input.js";
 import type { Context } from "./context.js";
+import { withEarlyReturn } from "./early-return.js";
 import { present } from "./effective-view.js";
+import { liveStates, type OperationView } from "./live-states.js";
 import { loadAll } from "./loaders.js";
+import { mutate } from "./mutate.js";
 import { outcomePage } from "./outcome-pages.js";
 import type { OutcomeView } from "./outcome-view.js";
 import { readPage } from "./pages.js";
 import { ForwardArgs } from "./paging.args.js";
-import { customerOf, find } from "./targets.js";
+import { operationPayload } from "./settings.mutations.js";
+import { customerOf, find, target } from "./targets.js";
 
 @Resolver(() => SyncOperationType)
 export class OperationResolver {
@@ -43,19 +64,47 @@ export class OperationResolver {
     );
   }
 
+  @Extensions({ scope: "SYNC" })
+  @Mutation(() => OperationPayload, {
+    description:
+      "Ends an operation early. What it has not yet worked stays as it is; what it has worked is done: settings stay set, and listings that were marked are still sent. Repeating it, or canceling what has ended, changes nothing.",
+  })
+  async cancelOperation(@Arg("input", () => CancelOperationInput) input: CancelOperationInput, @Ctx() ctx: Context) {
+    const mutated = await mutate(ctx, {
+      name: "cancelOperation",
+      input,
+      target: () => target(ctx, "operation", "operationId", input.operationId),
+      act: async (tx, { id }) => {
+        await cancelOperation(tx, id);
+        return { operationId: id };
+      },
+    });
+    return operationPayload(ctx, mutated);
+  }
+
+  @Extensions({ scope: "READ" })
+  @Subscription(() => SyncOperationType, {
+    subscribe: ({ args, context }: { args: { id: string }; context: Context }) => followOperation(context, args.id),
+    description:
+      "An operation's progress, at once and then at most four times a second until it ends; the stream then completes.",
+  })
+  operationProgress(@Arg("id", () => ID) _id: string, @Root() operation: OperationView): OperationView {
+    return operation;
+  }
+
   @FieldResolver(() => ID)
   id(@Root() operation: OperationEntity): string {
     return toGlobalId("operation", operation.id);
   }
 
   @FieldResolver(() => Int, { description: "How many of `total` are done." })
-  async processed(@Root() operation: OperationEntity, @Ctx() ctx: Context): Promise<number> {
-    return (await present(ctx.loaders.progressOfOperation.load(operation.id))).processed;
+  async processed(@Root() operation: OperationView, @Ctx() ctx: Context): Promise<number> {
+    return (await progressOf(ctx, operation)).processed;
   }
 
   @FieldResolver(() => [OutcomeCountType], { description: "Of the listings that have their final outcome." })
-  async counts(@Root() operation: OperationEntity, @Ctx() ctx: Context): Promise<readonly OutcomeCountType[]> {
-    return (await present(ctx.loaders.progressOfOperation.load(operation.id))).counts;
+  async counts(@Root() operation: OperationView, @Ctx() ctx: Context): Promise<readonly OutcomeCountType[]> {
+    return (await progressOf(ctx, operation)).counts;
   }
 
   @FieldResolver(() => SyncOutcomeConnection, {
@@ -73,4 +122,25 @@ export class OperationResolver {
     ];
     return outcomePage(ctx, { customerId: operation.customerId, where, newestFirst: false }, args);
   }
+}
+
+function progressOf(ctx: Context, { id, progress }: OperationView): Promise<OperationProgress> {
+  return progress ? Promise.resolve(progress) : present(ctx.loaders.progressOfOperation.load(id));
+}
+
+/** Refuses what cannot be followed before the stream begins. */
+async function followOperation(ctx: Context, id: string): Promise<AsyncIterable<OperationView>> {
+  const operation = await find(ctx, "operation", id);
+  if (operation === null) throw badInput("id", "there is no such operation, or you may not see it");
+  const left = new AbortController();
+  const follow = async function* (): AsyncGenerator<OperationView, undefined> {
+    for await (const state of liveStates(ctx.db).operation.watch(operation.id, left.signal)) {
+      yield state;
+      if (state.finishedAt !== null) break;
+    }
+    return undefined;
+  };
+  return withEarlyReturn(follow(), () => {
+    left.abort();
+  });
 }

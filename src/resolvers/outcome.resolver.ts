@@ -13,6 +13,7 @@ import { SyncOutcomeConnection, SyncOutcomeType } from "../schema/outcome.type.j
 import { StoreType } from "../schema/store.type.js";
 import { CursorExpired, feedPosition, type OutcomeRow } from "../sync/outcome-feed.js";
 import type { Context } from "./context.js";
+import { withEarlyReturn } from "./early-return.js";
 import { present } from "./effective-view.js";
 import { outlastingRestarts } from "./loaders.js";
 import { outcomeConditions, outcomeFits, outcomePage } from "./outcome-pages.js";
@@ -93,11 +94,9 @@ async function subscribeToFeed(ctx: Context, args: FeedArgs): Promise<AsyncItera
   const after = args.after ?? null;
   if (after !== null) {
     const isExpired = (error: unknown): boolean => error instanceof CursorExpired;
-    await outlastingRestarts(() => feedPosition(ctx.db, customer.id, after), isExpired).catch(
-      (error: unknown) => {
-        throw error instanceof CursorExpired ? cursorExpired(error) : error;
-      },
-    );
+    await outlastingRestarts(() => feedPosition(ctx.db, customer.id, after), isExpired).catch((error: unknown) => {
+      throw error instanceof CursorExpired ? cursorExpired(error) : error;
+    });
   }
   const fits = outcomeFits(args.filter);
   const left = new AbortController();
@@ -119,24 +118,6 @@ async function* followed(
     yield { error };
   }
   return undefined;
-}
-
-/** A generator that waits for news does not hear its own return(): who leaves ends the wait first. */
-function withEarlyReturn<T>(source: AsyncGenerator<T, undefined>, leave: () => void): AsyncIterableIterator<T> {
-  return {
-    next: () => source.next(),
-    return: () => {
-      leave();
-      return source.return(undefined);
-    },
-    throw: (error) => {
-      leave();
-      return source.throw(error);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }
 
 function cursorExpired(error: CursorExpired): GraphQLError {

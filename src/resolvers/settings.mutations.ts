@@ -23,6 +23,7 @@ import {
   SyncInventoryInput,
 } from "../schema/settings.input.js";
 import {
+  checkExpiry,
   setCustomerSync,
   setItemSync,
   setListingSync,
@@ -31,11 +32,13 @@ import {
   setStoreSyncEnabled,
 } from "../sync/change-settings.js";
 import { acceptRetryFailed, acceptSetSyncInventory, acceptSyncInventory, selectItems } from "../sync/operations.js";
+import { type PreviewedAction, readPreview } from "../sync/preview.js";
 import { releaseZeroGuards } from "../sync/zero-guard.js";
 import type { Context } from "./context.js";
 import { itemsAnswer, itemsPayload } from "./items-answer.js";
-import { type Mutated, mistake, mutate } from "./mutate.js";
-import { selectionOf, target, targetCustomer } from "./targets.js";
+import { type Mutated, mistake, mutate, preview } from "./mutate.js";
+import type { PreviewView } from "./preview.resolver.js";
+import { selectionOf, storesOf, target, targetCustomer } from "./targets.js";
 
 @Resolver()
 export class SettingsMutations {
@@ -45,23 +48,27 @@ export class SettingsMutations {
       "Sends the current level of every selected item to its stores, also where it is unchanged. The gates still hold; what is skipped says why.",
   })
   async syncInventory(@Arg("input", () => SyncInventoryInput) input: SyncInventoryInput, @Ctx() ctx: Context) {
+    const includeNeverReceived = input.includeNeverReceived ?? false;
+    const target = async () => {
+      const { customerId } = await targetCustomer(ctx, input.customerId);
+      const storeIds = input.storeIds == null ? null : await storesOf(ctx, customerId, input.storeIds, ["storeIds"]);
+      return { customerId, storeIds, selection: await selectionOf(ctx, customerId, input.selection) };
+    };
+    if (input.dryRun)
+      return previewPayload(ctx, input, async () => ({
+        ...(await target()),
+        mode: null,
+        liftNeverReceived: includeNeverReceived,
+      }));
     const mutated = await mutate(ctx, {
       name: "syncInventory",
       input,
-      target: async () => ({
-        ...(await targetCustomer(ctx, input.customerId)),
-        storeIds: input.storeIds == null ? null : await storesOf(ctx, input.customerId, input.storeIds),
-      }),
-      act: async (tx, { customerId, storeIds }) => ({
-        operationId: await acceptSyncInventory(tx, ctx.viewer.name, {
-          customerId,
-          selection: selectionOf(input.selection),
-          storeIds,
-          includeNeverReceived: input.includeNeverReceived ?? false,
-        }),
+      target,
+      act: async (tx, target) => ({
+        operationId: await acceptSyncInventory(tx, ctx.viewer.name, { ...target, includeNeverReceived }),
       }),
     });
-    return operationPayload(ctx, mutated);
+    return { ...(await operationPayload(ctx, mutated)), preview: null };
   }
 
   @Extensions({ scope: "SYNC" })
@@ -98,19 +105,24 @@ export class SettingsMutations {
     @Arg("input", () => SetSyncInventoryBulkInput) input: SetSyncInventoryBulkInput,
     @Ctx() ctx: Context,
   ) {
+    const target = async () => {
+      const { customerId } = await targetCustomer(ctx, input.customerId);
+      return { customerId, selection: await selectionOf(ctx, customerId, input.selection) };
+    };
+    if (input.dryRun)
+      return previewPayload(ctx, input, async () => {
+        checkExpiry(input.expiresAt ?? null);
+        return { ...(await target()), storeIds: null, mode: input.mode, liftNeverReceived: false };
+      });
     const mutated = await mutate(ctx, {
       name: "setSyncInventoryBulk",
       input,
-      target: () => targetCustomer(ctx, input.customerId),
-      act: async (tx, { customerId }) => ({
-        operationId: await acceptSetSyncInventory(tx, ctx.viewer.name, {
-          customerId,
-          selection: selectionOf(input.selection),
-          ...settingOf(input),
-        }),
+      target,
+      act: async (tx, target) => ({
+        operationId: await acceptSetSyncInventory(tx, ctx.viewer.name, { ...target, ...settingOf(input) }),
       }),
     });
-    return operationPayload(ctx, mutated);
+    return { ...(await operationPayload(ctx, mutated)), preview: null };
   }
 
   @Extensions({ scope: "SETTINGS" })
@@ -228,9 +240,12 @@ export class SettingsMutations {
     const mutated = await mutate(ctx, {
       name: "setProcessOrders",
       input,
-      target: () => targetCustomer(ctx, input.customerId),
-      act: async (tx, { customerId }) => {
-        const itemIds = await selectItems(tx, customerId, selectionOf(input.selection));
+      target: async () => {
+        const { customerId } = await targetCustomer(ctx, input.customerId);
+        return { customerId, selection: await selectionOf(ctx, customerId, input.selection) };
+      },
+      act: async (tx, { customerId, selection }) => {
+        const itemIds = await selectItems(tx, customerId, selection);
         const { processOrders } = input;
         const changed = await setProcessOrders(tx, ctx.viewer.name, { customerId, itemIds, processOrders });
         return itemsAnswer(changed);
@@ -248,12 +263,14 @@ function settingOf<Mode>(input: {
   return { mode: input.mode, expiresAt: input.expiresAt ?? null, note: input.note ?? null };
 }
 
-async function storesOf(ctx: Context, customerId: string, ids: readonly string[]): Promise<readonly string[]> {
-  const customer = await targetCustomer(ctx, customerId);
-  const stores = await Promise.all(ids.map((id) => target(ctx, "store", "storeIds", id)));
-  if (stores.some((store) => store.customerId !== customer.customerId))
-    throw mistake("NOT_FOUND", "One of these is no store of the customer.", ["storeIds"]);
-  return stores.map((store) => store.id);
+/** What a bulk action would do; the listings that would go to zero are looked for where they are selected. */
+async function previewPayload(ctx: Context, input: object, target: () => Promise<PreviewedAction>) {
+  const { answer, userErrors } = await preview({
+    input,
+    target,
+    look: async (action): Promise<PreviewView> => ({ ...(await readPreview(ctx.db, action)), action }),
+  });
+  return { operation: null, preview: answer, userErrors };
 }
 
 export async function operationPayload(

@@ -1,4 +1,4 @@
-import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Query, Resolver, Root } from "type-graphql";
+import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Query, Resolver, Root, Subscription } from "type-graphql";
 import type { CustomerEntity } from "../entities/customer.entity.js";
 import type { ListingEntity } from "../entities/listing.entity.js";
 import type { StoreEntity } from "../entities/store.entity.js";
@@ -13,8 +13,10 @@ import { WarehouseType } from "../schema/warehouse.type.js";
 import type { StoreHealth } from "../sync/store-health.js";
 import { toGlobalId } from "../terms.js";
 import type { Context } from "./context.js";
+import { withEarlyReturn } from "./early-return.js";
 import { present } from "./effective-view.js";
 import { listingPage } from "./listing-pages.js";
+import { liveStates, type StoreView } from "./live-states.js";
 import { type OutcomeView, outcomeView } from "./outcome-view.js";
 import { ForwardArgs } from "./paging.args.js";
 import { customerOf, find } from "./targets.js";
@@ -25,6 +27,17 @@ export class StoreResolver {
   @Query(() => StoreType, { nullable: true })
   store(@Arg("id", () => ID) id: string, @Ctx() ctx: Context): Promise<StoreEntity | null> {
     return find(ctx, "store", id);
+  }
+
+  @Extensions({ scope: "READ" })
+  @Subscription(() => StoreType, {
+    subscribe: ({ args, context }: { args: { customerId: string }; context: Context }) =>
+      followStores(context, args.customerId),
+    description:
+      "A store's health: every store of the customer at once, then each whenever it changes, at most once a second.",
+  })
+  storeHealth(@Arg("customerId", () => ID) _customerId: string, @Root() store: StoreView): StoreView {
+    return store;
   }
 
   @FieldResolver(() => ID)
@@ -38,8 +51,8 @@ export class StoreResolver {
   }
 
   @FieldResolver(() => StoreHealthType, { description: "As of now: computed when it is asked for." })
-  health(@Root() store: StoreEntity, @Ctx() ctx: Context): Promise<StoreHealth> {
-    return present(ctx.loaders.healthOfStore.load(store.id));
+  health(@Root() store: StoreView, @Ctx() ctx: Context): StoreHealth | Promise<StoreHealth> {
+    return store.health ?? present(ctx.loaders.healthOfStore.load(store.id));
   }
 
   @FieldResolver(() => [WarehouseType], { description: "Empty means: every warehouse of the customer." })
@@ -56,6 +69,26 @@ export class StoreResolver {
   ): Promise<CountedConnection<ListingEntity>> {
     return listingPage(ctx, { storeId: store.id }, filter, args);
   }
+}
+
+/** Refuses what cannot be followed before the stream begins. */
+async function followStores(ctx: Context, customerId: string): Promise<AsyncIterable<StoreView>> {
+  const customer = await customerOf(ctx, customerId);
+  const left = new AbortController();
+  const follow = async function* (): AsyncGenerator<StoreView, undefined> {
+    const told = new Map<string, string>();
+    for await (const stores of liveStates(ctx.db).stores.watch(customer.id, left.signal))
+      for (const store of stores) {
+        const text = JSON.stringify(store);
+        if (told.get(store.id) === text) continue;
+        told.set(store.id, text);
+        yield store;
+      }
+    return undefined;
+  };
+  return withEarlyReturn(follow(), () => {
+    left.abort();
+  });
 }
 
 @Resolver(() => StoreHealthType)

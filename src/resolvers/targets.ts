@@ -25,6 +25,7 @@ const KIND = {
   listing: "listing",
   warehouse: "warehouse",
   operation: "operation",
+  search: "search",
   shipNotice: "notice",
   apiToken: "token",
 } as const satisfies Record<Seen, IdKind>;
@@ -55,6 +56,21 @@ export async function targetCustomer(ctx: Context, id: string): Promise<{ readon
   return { customerId: (await target(ctx, "customer", "customerId", id)).id };
 }
 
+/** Row keys of these stores; throws NOT_FOUND, naming the field, where one is no store of the customer's. */
+export async function storesOf(
+  ctx: Context,
+  customerId: string,
+  ids: readonly string[],
+  field: readonly string[],
+): Promise<readonly string[]> {
+  const stores = await Promise.all(ids.map((id) => find(ctx, "store", id)));
+  return stores.map((store) => {
+    if (store?.customerId !== customerId)
+      throw mistake("NOT_FOUND", "One of these is no store of the customer.", field);
+    return store.id;
+  });
+}
+
 /** For queries: throws BAD_USER_INPUT. */
 export async function customerOf(ctx: Context, id: string): Promise<CustomerEntity> {
   const customer = await find(ctx, "customer", id);
@@ -77,8 +93,17 @@ export function filterValues(filter: ItemFilter | null | undefined): ItemFilterV
   return { ...filter, storeIds: filter?.storeIds == null ? null : uuidsOf("store", filter.storeIds) };
 }
 
-/** An id that is no item's stays in the list, as one that nobody has: the operation says which is missing. */
-export function selectionOf(selection: ItemSelection): Selection {
+/**
+ * The selection of a customer's items. A saved search stands for its filter; throws NOT_FOUND where the customer has none of this
+ * id. An id that is no item's stays in the list, as one that nobody has: the operation says which is missing.
+ */
+export async function selectionOf(ctx: Context, customerId: string, selection: ItemSelection): Promise<Selection> {
+  if (selection.searchId != null) {
+    const search = await find(ctx, "search", selection.searchId);
+    if (search?.customerId !== customerId)
+      throw mistake("NOT_FOUND", "There is no such search, or you may not see it.", ["selection", "searchId"]);
+    return { filter: filterValues(search.filter) };
+  }
   if (selection.ids != null) return { ids: selection.ids.map((id) => uuidOf("item", id) ?? NOBODY) };
   if (selection.skus != null) return { skus: selection.skus };
   return { filter: filterValues(selection.filter) };

@@ -76,7 +76,8 @@ export class ItemOrder {
 }
 
 @InputType("ItemSelection", {
-  description: "Exactly one of these. A filter is frozen to the items it matches when the mutation is accepted.",
+  description:
+    "Exactly one of these. A filter or a search is frozen to the items it matches when the mutation is accepted.",
 })
 export class ItemSelection {
   @Count(0, 100_000)
@@ -91,6 +92,9 @@ export class ItemSelection {
   @ValidateNested()
   @Field(() => ItemFilter, { nullable: true })
   filter?: ItemFilter | null | undefined;
+
+  @Field(() => ID, { nullable: true, description: "A saved search of the customer's." })
+  searchId?: string | null | undefined;
 }
 
 @InputType("ListingFilter")

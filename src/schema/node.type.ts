@@ -1,5 +1,5 @@
 import { GraphQLScalarType } from "graphql";
-import { GraphQLDateTimeISO } from "graphql-scalars";
+import { GraphQLDateTimeISO, GraphQLJSON } from "graphql-scalars";
 import { Field, ID, InterfaceType } from "type-graphql";
 
 /** RFC 3339 in UTC, parsed strictly; `DateTime` in the contract. */
@@ -8,6 +8,14 @@ export const DateTime = new GraphQLScalarType({
   name: "DateTime",
   description: "An instant as RFC 3339 text, always in UTC on the way out, e.g. `2026-11-20T12:00:00.000Z`.",
   specifiedByURL: "https://www.rfc-editor.org/rfc/rfc3339",
+});
+
+/** `JSON` in the contract: any value that JSON has. */
+export const Json = new GraphQLScalarType({
+  ...GraphQLJSON.toConfig(),
+  name: "JSON",
+  description: "Any value that JSON has: an object, a list, text, a number, true, false or null.",
+  specifiedByURL: "https://www.rfc-editor.org/rfc/rfc8259",
 });
 
 @InterfaceType("Node", {

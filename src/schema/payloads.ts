@@ -5,6 +5,8 @@ import { CustomerType } from "./customer.type.js";
 import { ItemType } from "./item.type.js";
 import { ListingType } from "./listing.type.js";
 import { SyncOperationType } from "./operation.type.js";
+import { SyncPreviewType } from "./preview.type.js";
+import { SearchType } from "./search.type.js";
 import { ShipNoticeType } from "./ship-notice.type.js";
 import { StoreType } from "./store.type.js";
 import { ApiTokenType } from "./viewer.type.js";
@@ -101,6 +103,12 @@ export class CreateApiTokenPayload extends Payload {
   token!: string | null;
 }
 
+@ObjectType("SearchPayload", { simpleResolvers: true })
+export class SearchPayload extends Payload {
+  @Field(() => SearchType, { nullable: true })
+  search!: unknown;
+}
+
 /** Payloads that hold an accepted operation. */
 function operationPayload(name: string): ClassType<{ operation: unknown; userErrors: readonly UserErrorType[] }> {
   @ObjectType(name, { simpleResolvers: true })
@@ -110,6 +118,21 @@ function operationPayload(name: string): ClassType<{ operation: unknown; userErr
   }
   return OperationPayloadOf;
 }
-export const SyncInventoryPayload = operationPayload("SyncInventoryPayload");
-export const SetSyncInventoryBulkPayload = operationPayload("SetSyncInventoryBulkPayload");
 export const OperationPayload = operationPayload("OperationPayload");
+
+/** Payloads of bulk actions that can be tried before they are done. */
+function bulkPayload(
+  name: string,
+): ClassType<{ operation: unknown; preview: unknown; userErrors: readonly UserErrorType[] }> {
+  @ObjectType(name, { simpleResolvers: true })
+  class BulkPayloadOf extends Payload {
+    @Field(() => SyncOperationType, { nullable: true, description: "What was accepted; null with `dryRun`." })
+    operation!: unknown;
+
+    @Field(() => SyncPreviewType, { nullable: true, description: "What would happen; null without `dryRun`." })
+    preview!: unknown;
+  }
+  return BulkPayloadOf;
+}
+export const SyncInventoryPayload = bulkPayload("SyncInventoryPayload");
+export const SetSyncInventoryBulkPayload = bulkPayload("SetSyncInventoryBulkPayload");

@@ -5,6 +5,12 @@ import { ItemSelection } from "./filters.input.js";
 import { DateTime } from "./node.type.js";
 import { Count, IdempotencyKey, Text } from "./rules.js";
 
+const DRY_RUN = {
+  nullable: true,
+  defaultValue: false,
+  description: "Report what would happen, as `preview`, and change nothing.",
+};
+
 @InputType("SyncInventoryInput")
 export class SyncInventoryInput {
   @Field(() => ID)
@@ -24,6 +30,9 @@ export class SyncInventoryInput {
     description: "Lifts the NEVER_RECEIVED gate for this one operation.",
   })
   includeNeverReceived?: boolean | null | undefined;
+
+  @Field(() => Boolean, DRY_RUN)
+  dryRun?: boolean | null | undefined;
 
   @IdempotencyKey()
   @Field(() => String, { nullable: true })
@@ -48,6 +57,9 @@ export class SetSyncInventoryBulkInput {
   @Text(1, 1_000)
   @Field(() => String, { nullable: true })
   note?: string | null | undefined;
+
+  @Field(() => Boolean, DRY_RUN)
+  dryRun?: boolean | null | undefined;
 
   @IdempotencyKey()
   @Field(() => String, { nullable: true })
@@ -176,6 +188,16 @@ export class RetryFailedInput {
 
   @Field(() => ID, { nullable: true })
   operationId?: string | null | undefined;
+
+  @IdempotencyKey()
+  @Field(() => String, { nullable: true })
+  idempotencyKey?: string | null | undefined;
+}
+
+@InputType("CancelOperationInput")
+export class CancelOperationInput {
+  @Field(() => ID)
+  operationId!: string;
 
   @IdempotencyKey()
   @Field(() => String, { nullable: true })

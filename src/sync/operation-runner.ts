@@ -105,9 +105,19 @@ async function workChunk(deps: RunnerDeps, signal: AbortSignal): Promise<boolean
     [operation.id],
   );
   if (operation.kind === "IMPORT_LISTINGS") await workImport(deps, operation, items, signal);
-  else await deps.dataSource.transaction((tx) => workMarks(tx, operation, items));
+  else await whileOpen(deps.dataSource, operation, (tx) => workMarks(tx, operation, items));
   deps.onMarked();
   return true;
+}
+
+/** One chunk in its transaction; nothing of it where the operation was canceled meanwhile. Its row is locked first of all. */
+async function whileOpen(dataSource: DataSource, operation: Operation, work: (tx: Tx) => Promise<void>): Promise<void> {
+  await dataSource.transaction(async (tx) => {
+    const open = await sql(tx, `select 1 from operation where id = $1 and status = 'RUNNING' for no key update`, [
+      operation.id,
+    ]);
+    if (open.length > 0) await work(tx);
+  });
 }
 
 interface ChunkItem {
@@ -188,7 +198,8 @@ async function workImport(
     AbortSignal.any([signal, AbortSignal.timeout(LEASE_SECONDS * 900)]),
   );
   if (signal.aborted) return;
-  if (answer.ok) await deps.dataSource.transaction((tx) => linkChunk(tx, operation, storeId, items, answer.value));
+  if (answer.ok)
+    await whileOpen(deps.dataSource, operation, (tx) => linkChunk(tx, operation, storeId, items, answer.value));
   else await postponeImport(deps, operation, answer.failure);
 }
 
@@ -283,7 +294,7 @@ async function postponeImport(deps: RunnerDeps, operation: Operation, failure: C
     );
     return;
   }
-  await deps.dataSource.transaction(async (tx) => {
+  await whileOpen(deps.dataSource, operation, async (tx) => {
     await sql(
       tx,
       `update operation set status = 'FAILED', finished_at = clock_timestamp(), notes = (notes || $2::text[])[1:${String(MAX_NOTES)}] where id = $1`,

@@ -144,6 +144,26 @@ export async function selectItems(tx: Tx, customerId: string, selection: ItemSel
   return rows.map((row) => row.id);
 }
 
+/**
+ * A statement that selects the `id` of each selected item; appends its values to `params`. Throws as the operations do.
+ */
+export async function selectedItems(
+  db: Queryable,
+  customerId: string,
+  selection: ItemSelection,
+  params: unknown[],
+): Promise<string> {
+  const own: unknown[] = [];
+  const condition = selectionSql(customerId, selection, own);
+  const limit = "filter" in selection ? "limit 1" : "";
+  checkSelection(
+    selection,
+    await sql(db, `select i.id, i.sku from own_item i where ${condition} ${limit}`, own),
+    "selection",
+  );
+  return `select i.id from own_item i where ${selectionSql(customerId, selection, params)}`;
+}
+
 async function insertOperation(
   tx: Tx,
   by: string,
@@ -244,10 +264,9 @@ export async function readOperationProgress(
   const rows = await sql<{ id: string; without_listing: number; counts: OperationProgress["counts"] }>(
     db,
     /* sql */ `
-    select o.id, o.without_listing, coalesce((
-        select json_agg(json_build_object('status', status, 'count', count) order by status)
-          from (select status, count(*) as count from operation_listing l
-                 where l.operation_id = o.id and status is not null group by status) each_status), '[]') as counts
+    select o.id, o.without_listing,
+           coalesce((select json_agg(json_build_object('status', status, 'count', count) order by status)
+                       from operation_count c where c.operation_id = o.id), '[]') as counts
       from operation o where o.id = any($1::uuid[])`,
     [ids],
   );
@@ -273,12 +292,28 @@ export async function endFinishedOperations(
     db,
     /* sql */ `
     update operation o set finished_at = clock_timestamp(),
-      total = o.without_listing + (select count(*) from operation_listing l where l.operation_id = o.id),
-      status = case when exists (select 1 from operation_listing l where l.operation_id = o.id and l.status = 'FAILED')
+      total = o.without_listing + coalesce((select sum(c.count) from operation_count c where c.operation_id = o.id), 0),
+      status = case when exists (select 1 from operation_count c where c.operation_id = o.id and c.status = 'FAILED')
                     then 'COMPLETED_WITH_FAILURES' else 'COMPLETED' end
      where o.status = 'RUNNING'
-       and not exists (select 1 from operation_item i where i.operation_id = o.id)
+       -- The first in the order of the key, since "exists" may read every frozen selection there is.
+       and (select i.position from operation_item i where i.operation_id = o.id order by i.position limit 1) is null
        and not exists (select 1 from operation_listing l where l.operation_id = o.id and l.status is null)
     returning o.id, o.status`,
   );
+}
+
+/**
+ * Ends an operation early: what it has not yet worked stays as it is. What it has worked is done: settings stay set, and
+ * listings that were marked are still sent, since their stores must end level; their outcomes go on to be counted. An operation
+ * that has ended already stays as it is, so it may be repeated.
+ */
+export async function cancelOperation(tx: Tx, operationId: string): Promise<void> {
+  const canceled = await sql(
+    tx,
+    `update operation set status = 'CANCELED', finished_at = clock_timestamp(), lease_until = null
+      where id = $1 and status in ('QUEUED', 'RUNNING') returning 1`,
+    [operationId],
+  );
+  if (canceled.length > 0) await sql(tx, `delete from operation_item where operation_id = $1`, [operationId]);
 }

@@ -222,6 +222,11 @@ async function writeOutcomes(tx: Tx, customerId: string, outcomes: readonly Outc
       update operation_listing o set status = a.status, outcome_seq = n.base + a.place
         from numbered n, jsonb_to_recordset($4::jsonb) as a(operation_id uuid, listing_id uuid, status text, place integer)
        where o.operation_id = a.operation_id and o.listing_id = a.listing_id
+    ), counted as (
+      insert into operation_count as c (operation_id, customer_id, status, count)
+      select a.operation_id, $1, a.status, count(*)
+        from numbered, jsonb_to_recordset($4::jsonb) as a(operation_id uuid, status text) group by a.operation_id, a.status order by 1, 3
+      on conflict (operation_id, status) do update set count = c.count + excluded.count
     ), written as (
     insert into outcome (customer_id, seq, occurred_at, id, status, trigger, store_id, item_id, listing_id, operation_id, revision,
       quantity_before, quantity_sent, quantity_acknowledged, skips, failure_code, platform_message, attempt, next_attempt_at,

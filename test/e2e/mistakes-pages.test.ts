@@ -14,11 +14,17 @@ beforeAll(async () => {
     "query ($customerId: ID!) { operations(customerId: $customerId) { nodes { id } } }",
     { customerId: stage.customerId },
   );
+  const { search } = await stage.api.change<{ search: { id: string } }>("saveSearch", "search { id }", {
+    customerId: stage.customerId,
+    name: "All",
+    filter: {},
+  });
   ids = {
     Customer: stage.customerId,
     Item: stage.itemIds[0] ?? "",
     Store: stage.storeId,
     SyncOperation: operations.nodes[0]?.id ?? "",
+    Search: search.id,
     SyncSetting: stage.customerId.replace("customer_", "setting_customer_"),
   };
 });
@@ -43,9 +49,11 @@ function read({ type, field }: List, given: string): Promise<ApiAnswer> {
   const owner = field.args.some(({ name }) => name === "customerId") ? `customerId: "${stage.customerId}"` : "";
   const list = `${field.name}(${owner} ${given}) { edges { cursor } pageInfo { endCursor } }`;
   const text =
-    type.name === "Query"
-      ? `{ ${list} }`
-      : `{ node(id: "${ids[type.name] ?? ""}") { ... on ${type.name} { ${list} } } }`;
+    type.name === "SyncPreview"
+      ? `mutation { syncInventory(input: { customerId: "${stage.customerId}", selection: { filter: {} }, dryRun: true }) { preview { ${list} } } }`
+      : type.name === "Query"
+        ? `{ ${list} }`
+        : `{ node(id: "${ids[type.name] ?? ""}") { ... on ${type.name} { ${list} } } }`;
   return stage.api.query(stage.token, text);
 }
 
@@ -63,8 +71,11 @@ test("the schema has these lists", () => {
     "Query.items",
     "Query.operations",
     "Query.outcomes",
+    "Query.searches",
+    "Search.items",
     "Store.listings",
     "SyncOperation.outcomes",
+    "SyncPreview.wouldZero",
     "SyncSetting.history",
   ]);
 });

@@ -158,7 +158,19 @@ describe("texts", () => {
     }),
     ["disconnectStore", () => ({ storeId: stage.storeId, idempotencyKey: "x" })],
     ["importListings", () => ({ storeId: stage.storeId, skus: ["x"], idempotencyKey: "x" })],
-    ["createApiToken", () => ({ customerId: stage.customerId, name: "x", scopes: ["READ"] })],
+    ["createApiToken", () => ({ customerId: stage.customerId, name: "x", scopes: ["READ"], idempotencyKey: "x" })],
+    ["revokeApiToken", () => ({ tokenId: nobody("token"), idempotencyKey: "x" })],
+    ["cancelOperation", () => ({ operationId: nobody("operation"), idempotencyKey: "x" })],
+    ["deleteSearch", () => ({ searchId: nobody("search"), idempotencyKey: "x" })],
+    [
+      "saveSearch",
+      () => ({
+        customerId: stage.customerId,
+        name: "x",
+        filter: { query: "x", skus: ["x"], skuPrefix: "x", tags: ["x"] },
+        idempotencyKey: "x",
+      }),
+    ],
   ];
   const stock = (line: object) => ({
     customerId: stage.customerId,

@@ -7,7 +7,7 @@ import { GraphQLID, type GraphQLInputType, type GraphQLObjectType, getNamedType,
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildSchema } from "../../src/resolvers/build-schema.js";
 import { uuidOf } from "../../src/terms.js";
-import { type Act, type Ids, IDLESS, idsOf, KINDS, MUTATIONS, QUERIES, SUBSCRIPTIONS } from "../support/acts.js";
+import { type Act, IDLESS, type Ids, idsOf, KINDS, MUTATIONS, QUERIES, SUBSCRIPTIONS } from "../support/acts.js";
 import { startTestApi, type TestApi } from "../support/api.js";
 import { aMerchant, type Merchant } from "../support/api-merchant.js";
 import { fingerprint } from "../support/api-state.js";
@@ -52,7 +52,9 @@ describe("the matrix is whole", () => {
         pathsIn(held, Array.isArray(value) ? path : `${path}.${key}`),
       );
     };
-    const wanted = roots.flatMap((field) => field.args.flatMap((arg) => pathsOf(arg.type, `${field.name}.${arg.name}`)));
+    const wanted = roots.flatMap((field) =>
+      field.args.flatMap((arg) => pathsOf(arg.type, `${field.name}.${arg.name}`)),
+    );
     const tried = ACTS.flatMap((act) => pathsIn(act.variables(sample, NO_SHOP), act.name));
     expect([...new Set(tried)].toSorted()).toEqual(wanted.toSorted());
   });

@@ -12,6 +12,7 @@ export interface Ids {
   readonly listing: string;
   readonly operation: string;
   readonly outcome: string;
+  readonly search: string;
   readonly notice: string;
   readonly token: string;
 }
@@ -23,6 +24,7 @@ export const KINDS = [
   "listing",
   "operation",
   "outcome",
+  "search",
   "notice",
   "token",
 ] as const;
@@ -45,6 +47,11 @@ export async function idsOf(api: TestApi, merchant: Merchant, shop: TestShop): P
     name: "spare",
     scopes: ["READ"],
   });
+  const saved = await api.change<{ search: { id: string } }>("saveSearch", "search { id }", {
+    customerId,
+    name: "Saved",
+    filter: { skus: ["SKU-0000"] },
+  });
   const read = await api.ask<
     Record<"operations" | "outcomes", { nodes: { id: string }[] }> & { warehouses: { id: string }[] }
   >(
@@ -64,6 +71,7 @@ export async function idsOf(api: TestApi, merchant: Merchant, shop: TestShop): P
     listing: listingIds[0] ?? "",
     operation: read.operations.nodes[0]?.id ?? "",
     outcome: read.outcomes.nodes[0]?.id ?? "",
+    search: saved.search.id,
     notice: shipNotice.id,
     token: made.apiToken.id,
   };
@@ -94,25 +102,30 @@ const mutation = (name: string, selection: string, input: (ids: Ids, shop: TestS
 });
 const byCustomer = (name: string, selection: string): Act =>
   query(name, "$customerId: ID!", "customerId: $customerId", selection, ({ customer }) => ({ customerId: customer }));
-const byId = (name: "customer" | "item" | "store" | "listing" | "operation"): Act =>
+const byId = (name: "customer" | "item" | "store" | "listing" | "operation" | "search"): Act =>
   query(name, "$id: ID!", "id: $id", "id", (ids) => ({ id: ids[name] }));
 const stock = (name: string, line: object): Act =>
   mutation(name, "changedCount", ({ customer }) => ({ customerId: customer, lines: [{ sku: "SKU-0000", ...line }] }));
 const filter = ({ store }: Ids) => ({ storeIds: [store] });
 /** Not of what the shop refuses: an operation waits for it until it is tried again, an hour later. */
 const bySelection = (name: string, selection: string, more: (ids: Ids) => object): readonly Act[] =>
-  [({ item }: Ids) => ({ ids: [item] }), (ids: Ids) => ({ filter: { ...filter(ids), skus: ["SKU-0000"] } })].map(
-    (selected) =>
-      mutation(name, selection, (ids) => ({ customerId: ids.customer, selection: selected(ids), ...more(ids) })),
+  [
+    ({ item }: Ids) => ({ ids: [item] }),
+    ({ search }: Ids) => ({ searchId: search }),
+    (ids: Ids) => ({ filter: { ...filter(ids), skus: ["SKU-0000"] } }),
+  ].map((selected) =>
+    mutation(name, selection, (ids) => ({ customerId: ids.customer, selection: selected(ids), ...more(ids) })),
   );
+const PREVIEW = "preview { matchedListings willSync wouldZero { totalCount nodes { id } } }";
 const SETTINGS = ["customer", "item"] as const;
 
 export const QUERIES: readonly Act[] = [
-  ...(["customer", "item", "store", "listing", "operation"] as const).map(byId),
+  ...(["customer", "item", "store", "listing", "operation", "search"] as const).map(byId),
   ...KINDS.map((kind) => query("node", "$id: ID!", "id: $id", "id", (ids) => ({ id: ids[kind] }))),
   ...SETTINGS.map((kind) => query("node", "$id: ID!", "id: $id", "id", (ids) => ({ id: `setting_${ids[kind]}` }))),
   byCustomer("warehouses", "id"),
   byCustomer("operations", "nodes { id }"),
+  byCustomer("searches", "nodes { id items { nodes { id } } }"),
   query("itemBySku", "$customerId: ID!", 'customerId: $customerId, sku: "SKU-0000"', "id", ({ customer }) => ({
     customerId: customer,
   })),
@@ -140,10 +153,19 @@ export const MUTATIONS: readonly Act[] = [
   ...bySelection("syncInventory", "operation { id }", ({ store }) => ({ storeIds: [store] })),
   ...bySelection("setSyncInventoryBulk", "operation { id }", () => ({ mode: "ALWAYS" })),
   ...bySelection("setProcessOrders", "changedCount", () => ({ processOrders: true })),
+  ...bySelection("syncInventory", PREVIEW, ({ store }) => ({ storeIds: [store], dryRun: true })),
+  ...bySelection("setSyncInventoryBulk", PREVIEW, () => ({ mode: "NEVER", dryRun: true })),
   mutation("retryFailed", "operation { id }", ({ customer, store, operation }) => ({
     customerId: customer,
     storeId: store,
     operationId: operation,
+  })),
+  mutation("cancelOperation", "operation { id }", ({ operation }) => ({ operationId: operation })),
+  mutation("saveSearch", "search { id }", ({ customer, search, store }) => ({
+    customerId: customer,
+    searchId: search,
+    name: "Changed",
+    filter: { storeIds: [store] },
   })),
   mutation("setCustomerSyncInventory", "customer { id }", ({ customer }) => ({ customerId: customer, mode: "ALWAYS" })),
   mutation("setProcessOrdersManagement", "customer { id }", ({ customer }) => ({
@@ -193,6 +215,7 @@ export const MUTATIONS: readonly Act[] = [
     name: "x",
     scopes: ["READ"],
   })),
+  mutation("deleteSearch", "search { id }", ({ search }) => ({ searchId: search })),
   mutation("revokeApiToken", "apiToken { id }", ({ token }) => ({ tokenId: token })),
 ];
 
@@ -205,6 +228,16 @@ export const SUBSCRIPTIONS: readonly Act[] = [
       customerId: ids.customer,
       filter: { storeIds: [ids.store], itemIds: [ids.item], operationId: ids.operation },
     }),
+  },
+  {
+    name: "operationProgress",
+    text: "subscription ($id: ID!) { operationProgress(id: $id) { id processed } }",
+    variables: ({ operation }) => ({ id: operation }),
+  },
+  {
+    name: "storeHealth",
+    text: "subscription ($customerId: ID!) { storeHealth(customerId: $customerId) { id health { pending } } }",
+    variables: ({ customer }) => ({ customerId: customer }),
   },
 ];
 

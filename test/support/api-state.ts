@@ -14,6 +14,7 @@ const TABLES = [
   "store",
   "store_warehouse",
   "listing",
+  "search",
   "operation",
   "operation_item",
   "operation_listing",

@@ -19,7 +19,11 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /** `empty`: without tables, for tests of the migrations. */
-export async function createTestDatabase({ empty = false, poolSize = 20, viewersPoolSize = 10 } = {}): Promise<TestDatabase> {
+export async function createTestDatabase({
+  empty = false,
+  poolSize = 20,
+  viewersPoolSize = 10,
+} = {}): Promise<TestDatabase> {
   const url = new URL(inject("postgresUrl"));
   const name = `test_${randomBytes(8).toString("hex")}`;
   await administer(`create database ${name} template ${empty ? "template0" : TEMPLATE}`);
