@@ -32,7 +32,7 @@ export async function raiseWall(dataSource: DataSource): Promise<Wall> {
     select oid::regclass::text as relation from pg_class
      where relnamespace = (select relnamespace from pg_class where oid = 'customer'::regclass)
        and relkind in ('r', 'p', 'v') and (relkind = 'v' or row_ownership(oid) is not null or viewer_privileges(oid) is not null)
-       and pg_get_userbyid(relowner) = current_user
+       and pg_has_role(relowner, 'USAGE')
      order by relkind = 'v', relname`,
   );
   for (const { relation } of relations) await sql(dataSource, `select wall_off($1::regclass, $2)`, [relation, role]);

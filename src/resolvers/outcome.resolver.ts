@@ -93,11 +93,9 @@ async function subscribeToFeed(ctx: Context, args: FeedArgs): Promise<AsyncItera
   const after = args.after ?? null;
   if (after !== null) {
     const isExpired = (error: unknown): boolean => error instanceof CursorExpired;
-    await outlastingRestarts(() => feedPosition(ctx.db, customer.id, after), isExpired).catch(
-      (error: unknown) => {
-        throw error instanceof CursorExpired ? cursorExpired(error) : error;
-      },
-    );
+    await outlastingRestarts(() => feedPosition(ctx.db, customer.id, after), isExpired).catch((error: unknown) => {
+      throw error instanceof CursorExpired ? cursorExpired(error) : error;
+    });
   }
   const fits = outcomeFits(args.filter);
   const left = new AbortController();

@@ -118,8 +118,16 @@ test("killed between the effect and its answer, it answers the repetition as it 
   // What each payload reads last is held back by the test, and the mutation itself never reads it.
   const held = "items(first: 1) { nodes { outcomes(first: 1) { nodes { id } } } }";
   const calls = [
-    ["receiveInventory", { customerId, lines: [{ sku: skus[0], quantity: 7 }] }, `items { sku onHand customer { ${held} } }`],
-    ["createApiToken", { customerId, name: "Made once", scopes: ["READ"] }, `token apiToken { id customer { ${held} } }`],
+    [
+      "receiveInventory",
+      { customerId, lines: [{ sku: skus[0], quantity: 7 }] },
+      `items { sku onHand customer { ${held} } }`,
+    ],
+    [
+      "createApiToken",
+      { customerId, name: "Made once", scopes: ["READ"] },
+      `token apiToken { id customer { ${held} } }`,
+    ],
     ["syncInventory", { customerId, selection: { skus } }, `operation { id outcomes(first: 1) { nodes { id } } }`],
   ] as const;
   for (const [name, input, selection] of calls) {

@@ -200,7 +200,9 @@ describe("every mutation that takes a key", () => {
     const keyed = mutations.filter(({ args }) => {
       const [input, ...others] = args;
       const type = input && getNamedType(input.type);
-      return others.length === 0 && isInputObjectType(type) && type.getFields()["idempotencyKey"]?.type === GraphQLString;
+      return (
+        others.length === 0 && isInputObjectType(type) && type.getFields()["idempotencyKey"]?.type === GraphQLString
+      );
     });
     expect(keyed).toEqual(mutations);
     const tried = new Set([...MUTATIONS.map((act) => act.name), "createCustomer"]);

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { startWebhookShop, type WebhookShop } from "../../sandbox/webhook.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { aGateway, OPERATOR_TOKEN, type RunningGateway } from "../support/gateway.js";
-import { aMerchant, allCursors, settled } from "../support/merchant.js";
+import { allCursors, aMerchant, settled } from "../support/merchant.js";
 import { openSocket, type Socket } from "../support/socket.js";
 import { until } from "../support/until.js";
 

@@ -7,9 +7,9 @@ import { GraphQLID, type GraphQLInputType, type GraphQLObjectType, getNamedType,
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildSchema } from "../../src/resolvers/build-schema.js";
 import { uuidOf } from "../../src/terms.js";
-import { type Act, type Ids, IDLESS, idsOf, KINDS, MUTATIONS, QUERIES, SUBSCRIPTIONS } from "../support/acts.js";
+import { type Act, IDLESS, type Ids, idsOf, KINDS, MUTATIONS, QUERIES, SUBSCRIPTIONS } from "../support/acts.js";
 import { startTestApi, type TestApi } from "../support/api.js";
-import { aMerchant, type Merchant } from "../support/api-merchant.js";
+import { aMerchant, type Merchant, rows } from "../support/api-merchant.js";
 import { fingerprint } from "../support/api-state.js";
 import { quiet, startTestShop, type TestShop } from "../support/engine.js";
 import { nobody } from "../support/mistake.js";
@@ -52,16 +52,22 @@ describe("the matrix is whole", () => {
         pathsIn(held, Array.isArray(value) ? path : `${path}.${key}`),
       );
     };
-    const wanted = roots.flatMap((field) => field.args.flatMap((arg) => pathsOf(arg.type, `${field.name}.${arg.name}`)));
+    const wanted = roots.flatMap((field) =>
+      field.args.flatMap((arg) => pathsOf(arg.type, `${field.name}.${arg.name}`)),
+    );
     const tried = ACTS.flatMap((act) => pathsIn(act.variables(sample, NO_SHOP), act.name));
     expect([...new Set(tried)].toSorted()).toEqual(wanted.toSorted());
   });
 });
 
 describe.each([
-  ["by the gateway's own conditions and row-level security", false],
-  ["by row-level security alone", true],
-])("kept apart %s", (_, withoutOwnFilters) => {
+  ["by the gateway's own conditions and row-level security", {}],
+  ["by row-level security alone", { withoutOwnFilters: true }],
+  [
+    "by row-level security alone, where the database's user may make no role",
+    { withoutOwnFilters: true, ofPlainOwner: true },
+  ],
+] as const)("kept apart %s", (_, options) => {
   let api: TestApi;
   let shop: TestShop;
   let asker: Merchant;
@@ -70,7 +76,7 @@ describe.each([
   let socket: Socket;
 
   beforeAll(async () => {
-    api = await startTestApi({ withoutOwnFilters });
+    api = await startTestApi(options);
     shop = await startTestShop("WEBHOOK");
     const victim = await aMerchant(api, { items: 2, onHand: 5 });
     foreign = await idsOf(api, victim, shop);
@@ -78,6 +84,8 @@ describe.each([
     own = await idsOf(api, asker, shop);
     await quiet(api.database);
     socket = await openSocket(api.wsUrl, asker.token);
+    const forced = "select relforcerowsecurity as forced from pg_class where oid = 'item'::regclass";
+    expect(await rows(api, forced)).toEqual([{ forced: "ofPlainOwner" in options }]);
   });
   afterAll(async () => {
     await socket[Symbol.asyncDispose]();

@@ -407,7 +407,10 @@ function startEngine(dataSource: DataSource): RunningEngine {
 }
 
 /** Answers how to ask it, until the test ends. */
-async function startApi({ dataSource }: Watched, token = OPERATOR_TOKEN): Promise<(query: string, variables: object) => Promise<void>> {
+async function startApi(
+  { dataSource }: Watched,
+  token = OPERATOR_TOKEN,
+): Promise<(query: string, variables: object) => Promise<void>> {
   const feed = startOutcomeFeed({ dataSource, log: testLog });
   const server = await startServer({
     host: "127.0.0.1",
@@ -491,23 +494,26 @@ describe("no statement reads a grown table without its index", () => {
     expect(walks(hot)).toEqual([]);
   });
 
-  test.each(["an operator", "a customer, behind row-level security"])("as pages of the API are read by %s", async (who) => {
-    await using watched = await watch();
-    const ask = await startApi(watched, who === "an operator" ? OPERATOR_TOKEN : await tokenOf(big.customerId));
-    const [operation] = await sql<{ id: string }>(
-      database.dataSource,
-      `select operation_id as id from operation_listing where customer_id = $1 and status is not null limit 1`,
-      [big.customerId],
-    );
-    await ask(PAGES, {
-      customerId: toGlobalId("customer", big.customerId),
-      storeId: toGlobalId("store", big.storeIds[0] ?? ""),
-      operationId: toGlobalId("operation", operation?.id ?? ""),
-    });
-    const read = ["item", "listing", "inventory_level", "outcome", "operation_listing", "setting_change"];
-    expect([...tablesRead(watched.statements)]).toEqual(expect.arrayContaining(read));
-    expect(walks(watched.statements)).toEqual([]);
-  });
+  test.each(["an operator", "a customer, behind row-level security"])(
+    "as pages of the API are read by %s",
+    async (who) => {
+      await using watched = await watch();
+      const ask = await startApi(watched, who === "an operator" ? OPERATOR_TOKEN : await tokenOf(big.customerId));
+      const [operation] = await sql<{ id: string }>(
+        database.dataSource,
+        `select operation_id as id from operation_listing where customer_id = $1 and status is not null limit 1`,
+        [big.customerId],
+      );
+      await ask(PAGES, {
+        customerId: toGlobalId("customer", big.customerId),
+        storeId: toGlobalId("store", big.storeIds[0] ?? ""),
+        operationId: toGlobalId("operation", operation?.id ?? ""),
+      });
+      const read = ["item", "listing", "inventory_level", "outcome", "operation_listing", "setting_change"];
+      expect([...tablesRead(watched.statements)]).toEqual(expect.arrayContaining(read));
+      expect(walks(watched.statements)).toEqual([]);
+    },
+  );
 
   test("as the engine runs by itself: clocks, sweep, drains, operations, the feed", async () => {
     await using watched = await watch();

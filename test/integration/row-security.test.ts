@@ -4,7 +4,12 @@
  */
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { raiseWall, type ViewerDatabase, type ViewerDatabases, viewerDatabases } from "../../src/access/row-security.js";
+import {
+  raiseWall,
+  type ViewerDatabase,
+  type ViewerDatabases,
+  viewerDatabases,
+} from "../../src/access/row-security.js";
 import { migrate, openDatabase } from "../../src/database.js";
 import { PreparingClient } from "../../src/prepared.js";
 import { keepRetention } from "../../src/sync/retention.js";
@@ -63,7 +68,15 @@ describe("every table", () => {
       else if (keyed) expect(await owners(db, name), name).not.toContain(other);
       else expect(await refusal(db.query(`select * from ${name}`))).toBe("nothing was refused");
     }
-    for (const name of ["item", "listing", "store", "inventory_level", "item_effective", "listing_effective", "own_item"])
+    for (const name of [
+      "item",
+      "listing",
+      "store",
+      "inventory_level",
+      "item_effective",
+      "listing_effective",
+      "own_item",
+    ])
       expect(await owners(db, name), name).toEqual([one]);
     expect(await sql(db, "select id from customer")).toEqual([{ id: one }]);
   });
@@ -75,7 +88,9 @@ describe("every table", () => {
     expect(await refusal(db.query(insert, [foreign?.customerId]))).toContain("row-level security");
     const steal = `update item set customer_id = $1`;
     expect(await refusal(db.query(steal, [foreign?.customerId]))).toContain("row-level security");
-    expect(await sql(db, `update item set title = 'Mine' where id = $1 returning 1`, [foreign?.itemIds[0]])).toEqual([]);
+    expect(await sql(db, `update item set title = 'Mine' where id = $1 returning 1`, [foreign?.itemIds[0]])).toEqual(
+      [],
+    );
     expect(await sql(db, `delete from listing where item_id = $1 returning 1`, [foreign?.itemIds[0]])).toEqual([]);
     expect(await refusal(db.query(`update outcome set status = 'SUCCEEDED'`))).toContain("permission denied");
   });
@@ -118,14 +133,16 @@ describe("a connection", () => {
       if (random(8) === 0) await refusal(faults[index % faults.length]?.(db) ?? Promise.resolve());
       else if (random(2) === 0) expect(await seen(db)).toEqual(own(world));
       else
-        await db.transaction(async (tx) => {
-          expect(await owners({ ...db, query: (text, params) => tx.query(text, params) }, "listing")).toEqual([
-            world.customerId,
-          ]);
-          if (random(3) === 0) throw new Error("rolled back");
-        }).catch((error: unknown) => {
-          if ((error as Error).message !== "rolled back") throw error;
-        });
+        await db
+          .transaction(async (tx) => {
+            expect(await owners({ ...db, query: (text, params) => tx.query(text, params) }, "listing")).toEqual([
+              world.customerId,
+            ]);
+            if (random(3) === 0) throw new Error("rolled back");
+          })
+          .catch((error: unknown) => {
+            if ((error as Error).message !== "rolled back") throw error;
+          });
     });
     await Promise.all(work);
   });
@@ -194,9 +211,9 @@ describe("whatever the gateway's own database user may do", () => {
     expect(wall).toEqual({ kind: "FORCED" });
     for (const table of ["item", "inventory_level", "item_effective", "own_item"])
       expect(await owners(db, table), table).toEqual(mine);
-    expect(await refusal(db.query(`update item set customer_id = $1`, [everyone.find((id) => id !== mine[0])]))).toContain(
-      "row-level security",
-    );
+    expect(
+      await refusal(db.query(`update item set customer_id = $1`, [everyone.find((id) => id !== mine[0])])),
+    ).toContain("row-level security");
     expect(await sql(db, `select id from own_item where search_text like '%sku-0001%'`)).toEqual([
       { id: world?.itemIds[1] },
     ]);
