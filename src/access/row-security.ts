@@ -82,7 +82,8 @@ function asCustomer(viewers: DataSource, identities: Identities, customerId: str
   const lend = async <T>(run: (manager: EntityManager) => Promise<T>): Promise<T> => {
     const runner = viewers.createQueryRunner();
     try {
-      await identities.take(await runner.connect(), customerId);
+      // The driver's client, which TypeORM has no type for.
+      await identities.take((await runner.connect()) as Connection, customerId);
       return await run(runner.manager);
     } finally {
       await runner.release();

@@ -84,14 +84,16 @@ async function despiteDeadlocks<T>(transact: () => Promise<T>): Promise<T> {
     try {
       return await transact();
     } catch (error) {
-      const isDeadlock = error instanceof QueryFailedError && codeOfDriver(error.driverError) === DEADLOCK_DETECTED;
+      const isDeadlock =
+        error instanceof QueryFailedError && (error.driverError as PostgresError).code === DEADLOCK_DETECTED;
       if (!isDeadlock || attempt === MOST_ATTEMPTS) throw error;
     }
   }
 }
 
-function codeOfDriver(error: Error & { readonly code?: unknown }): unknown {
-  return error.code;
+interface PostgresError {
+  /** A SQLSTATE. */
+  readonly code?: string;
 }
 
 // ───────────── idempotency: the answer is committed with the effect ─────────────
