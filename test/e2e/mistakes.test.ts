@@ -158,7 +158,8 @@ describe("texts", () => {
     }),
     ["disconnectStore", () => ({ storeId: stage.storeId, idempotencyKey: "x" })],
     ["importListings", () => ({ storeId: stage.storeId, skus: ["x"], idempotencyKey: "x" })],
-    ["createApiToken", () => ({ customerId: stage.customerId, name: "x", scopes: ["READ"] })],
+    ["createApiToken", () => ({ customerId: stage.customerId, name: "x", scopes: ["READ"], idempotencyKey: "x" })],
+    ["revokeApiToken", () => ({ tokenId: nobody("token"), idempotencyKey: "x" })],
   ];
   const stock = (line: object) => ({
     customerId: stage.customerId,
