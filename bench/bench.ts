@@ -19,6 +19,7 @@ import { type Bench, type BenchOptions, type Figure, jsonLine, table } from "./r
 import { resync } from "./resync.js";
 import { start } from "./start.js";
 import { urgency } from "./urgency.js";
+import { wall } from "./wall.js";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   latency,
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   recovery,
   million,
   queues,
+  wall,
 };
 const DEFAULTS: BenchOptions = { samples: 600, listings: 10_000, rounds: 3, outcomes: 2_000, seconds: 10, stores: 100 };
 /** Where a bench is about another size than the others. */
@@ -43,6 +45,7 @@ const DEFAULTS_OF: Readonly<Record<string, Partial<BenchOptions>>> = {
   fairness: { listings: 1_000_000, stores: 999, seconds: 30 },
   recovery: { samples: 10 },
   queues: { samples: 300 },
+  wall: { samples: 200 },
   million: { listings: 1_000_000, stores: 2 },
 };
 

@@ -32,7 +32,7 @@ export async function raiseWall(dataSource: DataSource): Promise<Wall> {
     select oid::regclass::text as relation from pg_class
      where relnamespace = (select relnamespace from pg_class where oid = 'customer'::regclass)
        and relkind in ('r', 'p', 'v') and (relkind = 'v' or row_ownership(oid) is not null or viewer_privileges(oid) is not null)
-       and pg_get_userbyid(relowner) = current_user
+       and pg_has_role(relowner, 'USAGE')
      order by relkind = 'v', relname`,
   );
   for (const { relation } of relations) await sql(dataSource, `select wall_off($1::regclass, $2)`, [relation, role]);
@@ -82,7 +82,8 @@ function asCustomer(viewers: DataSource, identities: Identities, customerId: str
   const lend = async <T>(run: (manager: EntityManager) => Promise<T>): Promise<T> => {
     const runner = viewers.createQueryRunner();
     try {
-      await identities.take(await runner.connect(), customerId);
+      // The driver's client, which TypeORM has no type for.
+      await identities.take((await runner.connect()) as Connection, customerId);
       return await run(runner.manager);
     } finally {
       await runner.release();

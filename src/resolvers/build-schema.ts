@@ -20,6 +20,7 @@ import { NodeResolver } from "./node.resolver.js";
 import { OperationResolver } from "./operation.resolver.js";
 import { OutcomeResolver } from "./outcome.resolver.js";
 import { PreviewResolver } from "./preview.resolver.js";
+import { SearchMutations } from "./search.mutations.js";
 import { SearchResolver } from "./search.resolver.js";
 import { SyncSettingResolver } from "./setting.resolver.js";
 import { SettingsMutations } from "./settings.mutations.js";
@@ -59,6 +60,7 @@ export function buildSchema(): GraphQLSchema {
       OperationResolver,
       PreviewResolver,
       SearchResolver,
+      SearchMutations,
       ShipNoticeResolver,
       ShipNoticeLineResolver,
       InventoryMutations,

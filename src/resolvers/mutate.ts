@@ -54,8 +54,8 @@ export function preview<T, Answer>({
   look,
 }: {
   readonly input: object;
-  target(): Promise<T>;
-  look(target: T): Promise<Answer>;
+  readonly target: () => Promise<T>;
+  readonly look: (target: T) => Promise<Answer>;
 }): Promise<Mutated<Answer>> {
   return withMistakes(input, async () => look(await target()));
 }
@@ -103,14 +103,16 @@ async function despiteDeadlocks<T>(transact: () => Promise<T>): Promise<T> {
     try {
       return await transact();
     } catch (error) {
-      const isDeadlock = error instanceof QueryFailedError && codeOfDriver(error.driverError) === DEADLOCK_DETECTED;
+      const isDeadlock =
+        error instanceof QueryFailedError && (error.driverError as PostgresError).code === DEADLOCK_DETECTED;
       if (!isDeadlock || attempt === MOST_ATTEMPTS) throw error;
     }
   }
 }
 
-function codeOfDriver(error: Error & { readonly code?: unknown }): unknown {
-  return error.code;
+interface PostgresError {
+  /** A SQLSTATE. */
+  readonly code?: string;
 }
 
 // ───────────── idempotency: the answer is committed with the effect ─────────────

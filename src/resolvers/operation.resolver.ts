@@ -1,24 +1,9 @@
-import {
-  Arg,
-  Args,
-  Ctx,
-  Extensions,
-  FieldResolver,
-  ID,
-  Int,
-  Mutation,
-  Query,
-  Resolver,
-  Root,
-  Subscription,
-} from "type-graphql";
+import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Int, Query, Resolver, Root, Subscription } from "type-graphql";
 import type { OperationEntity } from "../entities/operation.entity.js";
 import type { Connection } from "../schema/connection.type.js";
 import { OutcomeCountType, SyncOperationConnection, SyncOperationType } from "../schema/operation.type.js";
 import { SyncOutcomeConnection } from "../schema/outcome.type.js";
-import { OperationPayload } from "../schema/payloads.js";
-import { CancelOperationInput } from "../schema/settings.input.js";
-import { cancelOperation, type OperationProgress } from "../sync/operations.js";
+import type { OperationProgress } from "../sync/operations.js";
 import { OutcomeStatus, toGlobalId } from "../terms.js";
 import { badInput } from "./bad-input.js";
 import type { Context } from "./context.js";
@@ -26,13 +11,11 @@ import { withEarlyReturn } from "./early-return.js";
 import { present } from "./effective-view.js";
 import { liveStates, type OperationView } from "./live-states.js";
 import { loadAll } from "./loaders.js";
-import { mutate } from "./mutate.js";
 import { outcomePage } from "./outcome-pages.js";
 import type { OutcomeView } from "./outcome-view.js";
 import { readPage } from "./pages.js";
 import { ForwardArgs } from "./paging.args.js";
-import { operationPayload } from "./settings.mutations.js";
-import { customerOf, find, target } from "./targets.js";
+import { customerOf, find } from "./targets.js";
 
 @Resolver(() => SyncOperationType)
 export class OperationResolver {
@@ -62,24 +45,6 @@ export class OperationResolver {
       args,
       (rows) => loadAll(ctx.loaders.operation, rows),
     );
-  }
-
-  @Extensions({ scope: "SYNC" })
-  @Mutation(() => OperationPayload, {
-    description:
-      "Ends an operation early. What it has not yet worked stays as it is; what it has worked is done: settings stay set, and listings that were marked are still sent. Repeating it, or canceling what has ended, changes nothing.",
-  })
-  async cancelOperation(@Arg("input", () => CancelOperationInput) input: CancelOperationInput, @Ctx() ctx: Context) {
-    const mutated = await mutate(ctx, {
-      name: "cancelOperation",
-      input,
-      target: () => target(ctx, "operation", "operationId", input.operationId),
-      act: async (tx, { id }) => {
-        await cancelOperation(tx, id);
-        return { operationId: id };
-      },
-    });
-    return operationPayload(ctx, mutated);
   }
 
   @Extensions({ scope: "READ" })

@@ -11,6 +11,7 @@ import {
   SyncInventoryPayload,
 } from "../schema/payloads.js";
 import {
+  CancelOperationInput,
   ReleaseZeroGuardInput,
   RetryFailedInput,
   SetCustomerSyncInventoryInput,
@@ -31,7 +32,13 @@ import {
   setProcessOrdersManagement,
   setStoreSyncEnabled,
 } from "../sync/change-settings.js";
-import { acceptRetryFailed, acceptSetSyncInventory, acceptSyncInventory, selectItems } from "../sync/operations.js";
+import {
+  acceptRetryFailed,
+  acceptSetSyncInventory,
+  acceptSyncInventory,
+  cancelOperation,
+  selectItems,
+} from "../sync/operations.js";
 import { type PreviewedAction, readPreview } from "../sync/preview.js";
 import { releaseZeroGuards } from "../sync/zero-guard.js";
 import type { Context } from "./context.js";
@@ -95,6 +102,24 @@ export class SettingsMutations {
         };
       },
       act: async (tx, failed) => ({ operationId: await acceptRetryFailed(tx, ctx.viewer.name, failed) }),
+    });
+    return operationPayload(ctx, mutated);
+  }
+
+  @Extensions({ scope: "SYNC" })
+  @Mutation(() => OperationPayload, {
+    description:
+      "Ends an operation early. What it has not yet worked stays as it is; what it has worked is done: settings stay set, and listings that were marked are still sent. Repeating it, or canceling what has ended, changes nothing.",
+  })
+  async cancelOperation(@Arg("input", () => CancelOperationInput) input: CancelOperationInput, @Ctx() ctx: Context) {
+    const mutated = await mutate(ctx, {
+      name: "cancelOperation",
+      input,
+      target: () => target(ctx, "operation", "operationId", input.operationId),
+      act: async (tx, { id }) => {
+        await cancelOperation(tx, id);
+        return { operationId: id };
+      },
     });
     return operationPayload(ctx, mutated);
   }

@@ -55,11 +55,16 @@ class Watched<State> {
     this.#watchers += 1;
     this.#ended ??= this.#begin();
     try {
-      for (let seen = 0; !signal.aborted; seen = this.#version) {
-        // Ends early where the signal is aborted.
-        while (this.#version === seen && !signal.aborted)
+      let seen = 0;
+      while (!signal.aborted) {
+        if (this.#version === seen) {
+          // Ends early where the signal is aborted.
           await once(this.#news, "news", { signal }).catch(() => undefined);
-        if (this.#state === null || signal.aborted) break;
+          continue;
+        }
+        // Noted before it is handed out: what comes while the reader holds us is news to it.
+        seen = this.#version;
+        if (this.#state === null) break;
         yield this.#state;
       }
     } finally {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { startWebhookShop } from "../../sandbox/webhook.js";
 import { startWooCommerceShop } from "../../sandbox/woocommerce.js";
+import { sql } from "../../src/sync/sql.js";
 import { mutationText } from "../support/api.js";
 import { createTestDatabase } from "../support/database.js";
 import { aGateway, freePort, type RunningGateway } from "../support/gateway.js";
@@ -140,7 +141,8 @@ test("killed between the effect and its answer, it answers the repetition as it 
       () => "answered",
       () => "cut off",
     );
-    await until(async () => (await runner.query(`select 1 from idempotency where mutation = $1`, [name])).length > 0);
+    const kept = `select 1 from idempotency where mutation = $1`;
+    await until(async () => (await sql(runner, kept, [name])).length > 0);
     await gateway.kill();
     await runner.rollbackTransaction();
     await runner.release();

@@ -9,7 +9,7 @@ import { buildSchema } from "../../src/resolvers/build-schema.js";
 import { uuidOf } from "../../src/terms.js";
 import { type Act, IDLESS, type Ids, idsOf, KINDS, MUTATIONS, QUERIES, SUBSCRIPTIONS } from "../support/acts.js";
 import { startTestApi, type TestApi } from "../support/api.js";
-import { aMerchant, type Merchant } from "../support/api-merchant.js";
+import { aMerchant, type Merchant, rows } from "../support/api-merchant.js";
 import { fingerprint } from "../support/api-state.js";
 import { quiet, startTestShop, type TestShop } from "../support/engine.js";
 import { nobody } from "../support/mistake.js";
@@ -61,9 +61,13 @@ describe("the matrix is whole", () => {
 });
 
 describe.each([
-  ["by the gateway's own conditions and row-level security", false],
-  ["by row-level security alone", true],
-])("kept apart %s", (_, withoutOwnFilters) => {
+  ["by the gateway's own conditions and row-level security", {}],
+  ["by row-level security alone", { withoutOwnFilters: true }],
+  [
+    "by row-level security alone, where the database's user may make no role",
+    { withoutOwnFilters: true, ofPlainOwner: true },
+  ],
+] as const)("kept apart %s", (_, options) => {
   let api: TestApi;
   let shop: TestShop;
   let asker: Merchant;
@@ -72,7 +76,7 @@ describe.each([
   let socket: Socket;
 
   beforeAll(async () => {
-    api = await startTestApi({ withoutOwnFilters });
+    api = await startTestApi(options);
     shop = await startTestShop("WEBHOOK");
     const victim = await aMerchant(api, { items: 2, onHand: 5 });
     foreign = await idsOf(api, victim, shop);
@@ -80,6 +84,8 @@ describe.each([
     own = await idsOf(api, asker, shop);
     await quiet(api.database);
     socket = await openSocket(api.wsUrl, asker.token);
+    const forced = "select relforcerowsecurity as forced from pg_class where oid = 'item'::regclass";
+    expect(await rows(api, forced)).toEqual([{ forced: "ofPlainOwner" in options }]);
   });
   afterAll(async () => {
     await socket[Symbol.asyncDispose]();

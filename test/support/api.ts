@@ -79,10 +79,11 @@ export async function startTestApi({
   allowPrivateStores = true,
   /** Row-level security alone keeps customers apart. */
   withoutOwnFilters = false,
-  viewersPoolSize = 10,
+  /** On a database whose user may make no role. */
+  ofPlainOwner = false,
 } = {}): Promise<TestApi> {
   const stops = new Stops();
-  const database = await createTestDatabase({ viewersPoolSize });
+  const database = await createTestDatabase({ ofPlainOwner });
   stops.add(async () => {
     await database[Symbol.asyncDispose]();
   });

@@ -4,7 +4,7 @@ import pg from "pg";
 import type { DataSource } from "typeorm";
 import { inject } from "vitest";
 import { raiseWall, type ViewerDatabases, viewerDatabases } from "../../src/access/row-security.js";
-import { openDatabase } from "../../src/database.js";
+import { migrate, openDatabase } from "../../src/database.js";
 import { createLog, type Log } from "../../src/log.js";
 import { TEMPLATE } from "./postgres-setup.js";
 
@@ -18,18 +18,28 @@ export interface TestDatabase extends AsyncDisposable {
   readonly viewers: () => Promise<ViewerDatabases>;
 }
 
-/** `empty`: without tables, for tests of the migrations. */
+/**
+ * `empty`: without tables, for tests of the migrations. `ofPlainOwner`: migrated and used by a user who owns the database and may
+ * do nothing else on the server.
+ */
 export async function createTestDatabase({
   empty = false,
+  ofPlainOwner = false,
   poolSize = 20,
   viewersPoolSize = 10,
 } = {}): Promise<TestDatabase> {
   const url = new URL(inject("postgresUrl"));
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await administer(`create database ${name} template ${empty ? "template0" : TEMPLATE}`);
+  if (ofPlainOwner) {
+    await administer(`create role ${name} login password '${name}'`);
+    Object.assign(url, { username: name, password: name });
+  }
+  const template = empty || ofPlainOwner ? "template0" : TEMPLATE;
+  await administer(`create database ${name} template ${template}${ofPlainOwner ? ` owner ${name}` : ""}`);
   url.pathname = `/${name}`;
   const dataSource = await openDatabase({ url: url.href, log: testLog, poolSize });
   const pools = [dataSource];
+  if (ofPlainOwner) await migrate(dataSource, url.href);
   return {
     url: url.href,
     dataSource,
@@ -41,6 +51,7 @@ export async function createTestDatabase({
     [Symbol.asyncDispose]: async () => {
       for (const pool of pools) await pool.destroy();
       await administer(`drop database if exists ${name} with (force)`);
+      if (ofPlainOwner) await administer(`drop role ${name}`);
     },
   };
 }
