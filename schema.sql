@@ -472,11 +472,11 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.failed_gates(l listing, i item, s store, mode text, quantity integer, lift_never_received boolean)
+CREATE OR REPLACE FUNCTION public.failed_gates(l listing, i item, s store, mode text, quantity integer, inbound bigint, lift_never_received boolean)
  RETURNS text[]
  LANGUAGE sql
  STABLE
-RETURN array_remove(ARRAY[CASE WHEN ((s).connection_status = 'DISCONNECTED'::text) THEN 'STORE_DISCONNECTED'::text ELSE NULL::text END, CASE WHEN ((s).connection_status = 'CREDENTIALS_INVALID'::text) THEN 'CREDENTIALS_INVALID'::text ELSE NULL::text END, CASE WHEN (NOT (s).sync_enabled) THEN 'STORE_SYNC_DISABLED'::text ELSE NULL::text END, CASE WHEN ((s).paused_until > now()) THEN 'STORE_PAUSED'::text ELSE NULL::text END, CASE WHEN (NOT (l).linked) THEN 'LISTING_UNLINKED'::text ELSE NULL::text END, CASE WHEN (NOT (l).active) THEN 'LISTING_INACTIVE'::text ELSE NULL::text END, CASE WHEN (NOT (l).stock_managed) THEN 'STOCK_UNMANAGED'::text ELSE NULL::text END, CASE WHEN (mode = 'NEVER'::text) THEN 'POLICY_NEVER'::text ELSE NULL::text END, CASE WHEN ((mode = 'PROCESS_ORDERS_ONLY'::text) AND (NOT (i).process_orders) AND (NOT ((quantity = 0) AND (COALESCE((l).last_synced_quantity, 0) > 0)))) THEN 'PROCESS_ORDERS_OFF'::text ELSE NULL::text END, CASE WHEN (((i).first_received_at IS NULL) AND (NOT lift_never_received) AND (CASE WHEN (s).has_own_warehouses THEN COALESCE((SELECT sum(v.published_inbound) AS sum FROM (inventory_level v JOIN store_warehouse w ON (((w.warehouse_id = v.warehouse_id) AND (w.store_id = (failed_gates.s).id)))) WHERE (v.item_id = (failed_gates.i).id)), (0)::bigint) ELSE ((i).published_inbound)::bigint END <= 0)) THEN 'NEVER_RECEIVED'::text ELSE NULL::text END, CASE WHEN (((s).zero_guard_since IS NOT NULL) AND (quantity = 0) AND ((l).last_synced_quantity IS DISTINCT FROM 0)) THEN 'ZERO_GUARD'::text ELSE NULL::text END], NULL::text)
+RETURN array_remove(ARRAY[CASE WHEN ((s).connection_status = 'DISCONNECTED'::text) THEN 'STORE_DISCONNECTED'::text ELSE NULL::text END, CASE WHEN ((s).connection_status = 'CREDENTIALS_INVALID'::text) THEN 'CREDENTIALS_INVALID'::text ELSE NULL::text END, CASE WHEN (NOT (s).sync_enabled) THEN 'STORE_SYNC_DISABLED'::text ELSE NULL::text END, CASE WHEN ((s).paused_until > now()) THEN 'STORE_PAUSED'::text ELSE NULL::text END, CASE WHEN (NOT (l).linked) THEN 'LISTING_UNLINKED'::text ELSE NULL::text END, CASE WHEN (NOT (l).active) THEN 'LISTING_INACTIVE'::text ELSE NULL::text END, CASE WHEN (NOT (l).stock_managed) THEN 'STOCK_UNMANAGED'::text ELSE NULL::text END, CASE WHEN (mode = 'NEVER'::text) THEN 'POLICY_NEVER'::text ELSE NULL::text END, CASE WHEN ((mode = 'PROCESS_ORDERS_ONLY'::text) AND (NOT (i).process_orders) AND (NOT ((quantity = 0) AND (COALESCE((l).last_synced_quantity, 0) > 0)))) THEN 'PROCESS_ORDERS_OFF'::text ELSE NULL::text END, CASE WHEN (((i).first_received_at IS NULL) AND (NOT lift_never_received) AND (inbound <= 0)) THEN 'NEVER_RECEIVED'::text ELSE NULL::text END, CASE WHEN (((s).zero_guard_since IS NOT NULL) AND (quantity = 0) AND ((l).last_synced_quantity IS DISTINCT FROM 0)) THEN 'ZERO_GUARD'::text ELSE NULL::text END], NULL::text)
 ;
 
 CREATE OR REPLACE FUNCTION public.listing_state(l listing)
@@ -518,6 +518,21 @@ CREATE OR REPLACE FUNCTION public.setting_in_force(mode text, expires_at timesta
  LANGUAGE sql
  STABLE PARALLEL SAFE
 RETURN CASE WHEN (expires_at <= now()) THEN revert_mode ELSE mode END
+;
+
+CREATE OR REPLACE FUNCTION public.stock_in_store(s store, i item)
+ RETURNS TABLE(quantity integer, inbound bigint)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case when s.has_own_warehouses then least(1000000000, greatest(0, own.sellable))::integer
+              else least(1000000000, greatest(0, i.available::bigint + i.published_inbound))::integer end,
+         case when s.has_own_warehouses then own.inbound else i.published_inbound::bigint end
+    from (select coalesce(sum(v.on_hand::bigint - v.committed - v.unavailable + v.published_inbound), 0) as sellable,
+                 coalesce(sum(v.published_inbound), 0)::bigint as inbound
+            from inventory_level v join store_warehouse w on w.warehouse_id = v.warehouse_id
+           where s.has_own_warehouses and w.store_id = s.id and v.item_id = i.id) own
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION public.viewer_customer()
@@ -621,9 +636,11 @@ create view listing_effective with (security_invoker=true) as
      JOIN store s ON s.id = l.store_id AND s.customer_id = l.customer_id
      JOIN customer c ON c.id = l.customer_id
      CROSS JOIN LATERAL ( SELECT mode_in_force(setting_in_force(l.sync_mode, l.sync_expires_at, l.sync_revert_mode), setting_in_force(i.sync_mode, i.sync_expires_at, i.sync_revert_mode), c.sync_mode) AS mode,
-            publishable_quantity(s.*, i.*) AS quantity
+            stock.quantity,
+            stock.inbound
+           FROM stock_in_store(s.*, i.*) stock(quantity, inbound)
          OFFSET 0) q
-     CROSS JOIN LATERAL ( SELECT failed_gates(l.*, i.*, s.*, q.mode, q.quantity, false) AS skips
+     CROSS JOIN LATERAL ( SELECT failed_gates(l.*, i.*, s.*, q.mode, q.quantity, q.inbound, false) AS skips
          OFFSET 0) g;
 
 create view own_item with (security_invoker=false) as

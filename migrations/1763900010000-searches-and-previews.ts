@@ -25,10 +25,23 @@ create table search (
 `;
 
 const GATES = /* sql */ `
+-- What a store can be told of an item, and how much of it is inbound and published there: publishable_quantity(), as a table of
+-- one row. PostgreSQL puts a query in place of the call of such a function, but calls a function with a query in it once a row.
+create function stock_in_store(s store, i item) returns table (quantity integer, inbound bigint)
+language sql stable as $$
+  select case when s.has_own_warehouses then least(1000000000, greatest(0, own.sellable))::integer
+              else least(1000000000, greatest(0, i.available::bigint + i.published_inbound))::integer end,
+         case when s.has_own_warehouses then own.inbound else i.published_inbound::bigint end
+    from (select coalesce(sum(v.on_hand::bigint - v.committed - v.unavailable + v.published_inbound), 0) as sellable,
+                 coalesce(sum(v.published_inbound), 0)::bigint as inbound
+            from inventory_level v join store_warehouse w on w.warehouse_id = v.warehouse_id
+           where s.has_own_warehouses and w.store_id = s.id and v.item_id = i.id) own
+$$;
+
 -- Every gate that fails for a listing under this mode, in the order of the gates: evaluate() without its explanations. quantity
--- is the publishable one. PostgreSQL puts the body in place of the call.
-create function failed_gates(l listing, i item, s store, mode text, quantity integer, lift_never_received boolean) returns text[]
-language sql stable
+-- and inbound are stock_in_store()'s. There is no query in it, so that PostgreSQL puts the body in place of the call.
+create function failed_gates(l listing, i item, s store, mode text, quantity integer, inbound bigint, lift_never_received boolean)
+returns text[] language sql stable
 return array_remove(array[
   case when s.connection_status = 'DISCONNECTED' then 'STORE_DISCONNECTED' end,
   case when s.connection_status = 'CREDENTIALS_INVALID' then 'CREDENTIALS_INVALID' end,
@@ -41,12 +54,7 @@ return array_remove(array[
   case when mode = 'PROCESS_ORDERS_ONLY' and not i.process_orders
         -- the final zero
         and not (quantity = 0 and coalesce(l.last_synced_quantity, 0) > 0) then 'PROCESS_ORDERS_OFF' end,
-  case when i.first_received_at is null and not lift_never_received
-        and case when s.has_own_warehouses then
-              coalesce((select sum(v.published_inbound) from inventory_level v
-                          join store_warehouse w on w.warehouse_id = v.warehouse_id and w.store_id = s.id
-                         where v.item_id = i.id), 0)
-            else i.published_inbound end <= 0 then 'NEVER_RECEIVED' end,
+  case when i.first_received_at is null and not lift_never_received and inbound <= 0 then 'NEVER_RECEIVED' end,
   case when s.zero_guard_since is not null and quantity = 0
         -- a zero where the store was last told 0 is no drop
         and l.last_synced_quantity is distinct from 0 then 'ZERO_GUARD' end
@@ -71,10 +79,11 @@ select l.id as listing_id, l.customer_id, l.item_id, l.store_id, q.mode, q.quant
   cross join lateral (
     select mode_in_force(setting_in_force(l.sync_mode, l.sync_expires_at, l.sync_revert_mode),
                          setting_in_force(i.sync_mode, i.sync_expires_at, i.sync_revert_mode), c.sync_mode) as mode,
-           publishable_quantity(s, i) as quantity
+           stock.quantity, stock.inbound
+      from stock_in_store(s, i) stock
     offset 0
   ) q
-  cross join lateral (select failed_gates(l, i, s, q.mode, q.quantity, false) as skips offset 0) g;
+  cross join lateral (select failed_gates(l, i, s, q.mode, q.quantity, q.inbound, false) as skips offset 0) g;
 `;
 
 const UP = SEARCH + GATES + EFFECTIVE;
@@ -120,6 +129,7 @@ select l.id as listing_id, l.customer_id, l.item_id, l.store_id, q.mode, q.quant
     offset 0
   ) g;
 drop function mode_in_force(text, text, text);
-drop function failed_gates(listing, item, store, text, integer, boolean);
+drop function failed_gates(listing, item, store, text, integer, bigint, boolean);
+drop function stock_in_store(store, item);
 drop table search;
 `;

@@ -77,15 +77,15 @@ function listedSql({ storeIds, mode, liftNeverReceived }: PreviewedAction, param
       join store s on s.id = l.store_id and s.customer_id = l.customer_id
       join customer c on c.id = l.customer_id
       cross join lateral (
-        select publishable_quantity(s, i) as quantity,
+        select stock.quantity, stock.inbound,
                mode_in_force(own.mode, ${now}, c.sync_mode) as mode_now,
                mode_in_force(own.mode, ${mode === null ? now : `${$(mode)}::text`}, c.sync_mode) as mode_then
-          from (select setting_in_force(l.sync_mode, l.sync_expires_at, l.sync_revert_mode) as mode) own
+          from stock_in_store(s, i) stock, (select setting_in_force(l.sync_mode, l.sync_expires_at, l.sync_revert_mode) as mode) own
         offset 0
       ) q
       cross join lateral (
-        select failed_gates(l, i, s, q.mode_now, q.quantity, false) as skips_now,
-               failed_gates(l, i, s, q.mode_then, q.quantity, ${$(liftNeverReceived)}::boolean) as skips_then
+        select failed_gates(l, i, s, q.mode_now, q.quantity, q.inbound, false) as skips_now,
+               failed_gates(l, i, s, q.mode_then, q.quantity, q.inbound, ${$(liftNeverReceived)}::boolean) as skips_then
         offset 0
       ) g
      where ${storeIds === null ? "true" : `l.store_id = any(${$(storeIds)}::uuid[])`}`;
